@@ -1,0 +1,71 @@
+# Each target sets up what it needs by itself; a second run finds it there.
+#
+#   make demo        a demo shop, exported to Exact XML, in under a minute
+#   make test        the tests (ARGS="tests/unit -k price" narrows them)
+#   make test-long   kill matrices, big catalogues, long property runs
+#   make check       lint, format, types, import contracts, docs, shell scripts
+#   make format      let ruff rewrite what `make check` would complain about
+#   make bench       the measures; N=1000000 make bench for a million combinations
+#   make clean       remove all of the above again
+#
+# VENV=/elsewhere uses another environment, PYTHON=python3.12 another Python,
+# BREKZSYNC_NO_APT=1 installs nothing on the system also when root.
+
+VENV ?= .venv
+N ?= 100000
+ARGS ?=
+export VENV N
+
+RUN := $(VENV)/bin/python -m
+PYTEST := PYTHONHASHSEED=0 $(RUN) pytest
+
+.DEFAULT_GOAL := test
+.PHONY: demo test test-long check lint types imports docs shell format bench clean core dev fast services
+
+demo: core
+	@scripts/demo.sh
+
+test: dev fast services
+	@HYPOTHESIS_PROFILE=ci $(PYTEST) -m "not long" $(ARGS)
+
+test-long: dev fast services
+	@HYPOTHESIS_PROFILE=long $(PYTEST) -m long $(ARGS)
+
+check: lint types imports docs shell
+
+lint: dev
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+
+types: dev
+	@$(RUN) mypy
+
+imports: dev
+	@$(VENV)/bin/lint-imports --no-logo --cache-dir build/cache/imports
+
+docs: dev
+	@$(RUN) scripts.check_docs
+
+shell: dev
+	@scripts/check_shell.sh
+
+format: dev
+	@$(RUN) ruff check --fix .
+	@$(RUN) ruff format .
+
+bench: core fast services
+	@$(RUN) benchmarks
+
+clean:
+	rm -rf .venv build dist demo .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+core dev:
+	@scripts/setup/environment.sh $@
+
+# Libraries first: the fast driver is compiled against one of them.
+fast: core services
+	@scripts/setup/environment.sh fast
+
+services:
+	@scripts/setup/services.sh

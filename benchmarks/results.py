@@ -1,0 +1,133 @@
+"""From what every round took to the rows of the table, with the limits of the specification's section 13."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from benchmarks.machine import DRIVERS
+from benchmarks.measure import Measured, Memory
+from benchmarks.product_export import SINGLE_FILES
+
+MIB = 1024**2
+# The limits are meant for this many combinations; with fewer, starting the process outweighs the work.
+JUDGED_FROM = 100_000
+
+
+class Verdict(StrEnum):
+    """What a limit says; a measure printed for information only has none."""
+
+    AIM = "aim met"
+    OK = "ok"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Ours beside a reference, in seconds or MiB. ``limit`` and ``aim`` are ratios (MiB where there is no
+    reference), None where nothing is demanded."""
+
+    group: str
+    measure: str
+    unit: str
+    ours: float
+    reference: float | None
+    limit: float | None = None
+    aim: float | None = None
+    memory: Memory | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        return self.ours / self.reference if self.reference else None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        if self.limit is None:
+            return None
+        value = self.ours if self.ratio is None else self.ratio
+        if value > self.limit:
+            return Verdict.OVER
+        return Verdict.AIM if self.aim is not None and value <= self.aim else Verdict.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The runs of each case, by its name, and its peak memory."""
+
+    runs: Mapping[str, Sequence[Measured]]
+    memory: Mapping[str, Memory]
+
+    def best(self, name: str) -> float:
+        return min(measured.seconds for measured in self.runs[name])
+
+    def spread(self, name: str) -> float:
+        """How much longer the slowest round took than the best: 0.1 is 10 %."""
+        return max(measured.seconds for measured in self.runs[name]) / self.best(name) - 1
+
+
+def rows(
+    figures: Figures, *, base: int, larger: int | None, single_files: int, drivers: Sequence[str]
+) -> list[Row]:
+    """Every row there are figures for; the first driver is the judged one."""
+    found = [*_catalogue_rows(figures, base, drivers), _single_files_row(figures, single_files, drivers[0])]
+    if larger is not None:
+        found += _scale_rows(figures, base, larger, drivers[0])
+    return found
+
+
+def _catalogue_rows(figures: Figures, size: int, drivers: Sequence[str]) -> Iterator[Row]:
+    for driver in drivers:
+        is_judged = size >= JUDGED_FROM and driver == drivers[0]
+        first = _against(figures, "export --full --bulk", f"first {driver} {size}", f"xml {size}")
+        yield replace(first, limit=4.0, aim=3.0) if is_judged else first
+        if is_judged and first.memory:
+            peak = first.memory.judged / MIB
+            yield Row(
+                group=first.group, measure="  its memory", unit="MiB", ours=peak, reference=None, limit=96.0
+            )
+        yield _against(figures, "  ledger filled", f"again {driver} {size}", f"xml {size}")
+        unchanged = _against(figures, "nothing changed", f"unchanged {driver} {size}", f"batch {size}")
+        yield replace(unchanged, limit=2.5, aim=1.9) if is_judged else unchanged
+
+
+def _against(figures: Figures, measure: str, ours: str, reference: str) -> Row:
+    _, driver, size = ours.split()
+    return Row(
+        group=f"{int(size):,} combinations, {DRIVERS[driver]}",
+        measure=measure,
+        unit="s",
+        ours=figures.best(ours),
+        reference=figures.best(reference),
+        memory=figures.memory.get(ours),
+    )
+
+
+def _single_files_row(figures: Figures, size: int, driver: str) -> Row:
+    row = Row(
+        group=f"{size:,} combinations, {DRIVERS[driver]}",
+        measure="export, single files",
+        unit="s",
+        ours=figures.best("single"),
+        reference=figures.best("plain"),
+        memory=figures.memory.get("single"),
+    )
+    return replace(row, limit=1.5) if size >= SINGLE_FILES else row
+
+
+def _scale_rows(figures: Figures, base: int, larger: int, driver: str) -> Iterator[Row]:
+    small, large = f"first {driver} {base}", f"first {driver} {larger}"
+    judged = base >= JUDGED_FROM
+    time = replace(
+        _against(figures, "export --full --bulk", large, small),
+        group=f"{larger:,} combinations against {base:,}, {DRIVERS[driver]}",
+    )
+    yield replace(time, limit=11.0) if judged else time
+    if large in figures.memory:
+        peaks = figures.memory[large].judged / MIB, figures.memory[small].judged / MIB
+        memory = replace(
+            time, measure="  its memory", unit="MiB", ours=peaks[0], reference=peaks[1], memory=None
+        )
+        yield replace(memory, limit=1.2) if judged else memory
+    yield _against(figures, "export --full --bulk", large, f"xml {larger}")
+    yield _against(figures, "nothing changed", f"unchanged {driver} {larger}", f"batch {larger}")

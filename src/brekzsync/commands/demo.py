@@ -1,0 +1,83 @@
+"""``brekzsync demo``: a small shop to try everything on."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from brekzsync.commands.invocation import Invocation, pass_invocation
+
+if TYPE_CHECKING:
+    from brekzsync.console import Console
+    from brekzsync.demo.folder import Demo
+
+
+@click.group(epilog="Example: brekzsync demo up")
+def demo() -> None:
+    """Try brekzsync with a small shop of its own."""
+
+
+@demo.command(epilog="Example: brekzsync demo up --dir /tmp/brekzsync-demo")
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    metavar="DIR",
+    help="Folder to make it in, new or empty or with an earlier demo [default: ./demo].",
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what would be made.")
+@pass_invocation
+def up(invocation: Invocation, directory: Path, dry_run: bool) -> None:
+    """Make a demo shop, with a configuration to go with it.
+
+    Needs no configuration of its own. Repeated, it puts an earlier demo back to its beginning.
+    """
+    from brekzsync.demo.folder import make_demo
+
+    made = make_demo(directory, datetime.now(UTC), dry_run=dry_run)
+    following = f"brekzsync --config {shlex.quote(str(made.configuration))} products export"
+    _show(invocation.console, made, following, dry_run=dry_run)
+    invocation.console.document(
+        "demo up",
+        True,
+        {
+            "dry_run": dry_run,
+            "directory": str(made.directory),
+            "configuration": str(made.configuration),
+            "shops": made.shops,
+            "products": made.products,
+            "combinations": made.combinations,
+            "refreshed": made.refreshed,
+            "kept_configuration": made.kept_configuration,
+            "next": following,
+        },
+    )
+
+
+def _show(console: Console, made: Demo, following: str, *, dry_run: bool) -> None:
+    shop = f"{len(made.shops)} shops ({', '.join(made.shops)}), {made.combinations} combinations"
+    if dry_run:
+        there = "put back to its beginning" if made.refreshed else "made"
+        console.output(f"A demo would be {there} in {made.directory}: {shop}. Nothing was written.")
+        return
+    if made.refreshed:
+        console.output(f"The demo in {made.directory} is back at its beginning: {shop}, an empty outbox.")
+    else:
+        console.output(f"Made a demo in {made.directory}: {shop}.")
+    for file, content in (
+        ("shop.db", "the shop, as a PrestaShop would hold it"),
+        ("state.db", "what brekzsync remembers: a few exclusions, nothing sent yet"),
+        ("brekzsync.toml", "the configuration"),
+    ):
+        kept = (
+            " (yours, kept as you changed it)"
+            if file == made.configuration.name and made.kept_configuration
+            else ""
+        )
+        console.output(f"  {file:<16}{content}{kept}")
+    console.output(f"Next: {following}")

@@ -1,0 +1,50 @@
+"""What every command is handed: the global options, and the console and settings built from them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from brekzsync.console import Console
+    from brekzsync.settings import Settings
+
+
+@dataclass(kw_only=True)
+class Invocation:
+    """One call of the program; ``cli.py`` fills it while the command line is parsed."""
+
+    config: Path | None = None
+    is_json: bool = False
+    is_cron: bool = False
+    color: bool = True
+    verbosity: int = 0
+    command: str = ""
+    # Set by a command whose failure was recorded the same way by its previous run: --cron then says nothing.
+    is_known_failure: bool = False
+
+    @cached_property
+    def console(self) -> Console:
+        """The console; not to be touched before the whole command line is parsed."""
+        from brekzsync.console import Console
+
+        return Console(is_json=self.is_json, is_cron=self.is_cron, verbosity=self.verbosity, color=self.color)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The configuration, read when first asked for, which is also when logging starts."""
+        from brekzsync import logs
+        from brekzsync.settings import load_settings
+
+        settings = load_settings(self.config, os.environ)
+        logs.hide(settings.secrets())
+        logs.configure(settings.log.file, settings.log.level, 0 if self.is_cron else self.verbosity)
+        return settings
+
+
+pass_invocation = click.make_pass_decorator(Invocation)

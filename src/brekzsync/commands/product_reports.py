@@ -1,0 +1,165 @@
+"""How a run of ``products export`` is shown: as a table for people, as JSON, or as lines for cron's mail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from brekzsync.commands.invocation import Invocation
+
+if TYPE_CHECKING:
+    from brekzsync.domain.outcomes import Tally
+    from brekzsync.flows.product_run import ExportOutcome, ExportRequest
+
+
+class TargetReport(NamedTuple):
+    """The outcome of one target's run; ``cron_lines`` is what cron should mail of it."""
+
+    target: str
+    output: Path
+    outcome: ExportOutcome
+    cron_lines: list[str]
+
+    @property
+    def tally(self) -> Tally:
+        """The run's counts."""
+        return self.outcome.tally
+
+
+def document(reports: list[TargetReport], request: ExportRequest) -> dict[str, Any]:
+    """The run as JSON; with several targets their sums, and each of them under ``targets``."""
+    each = [_target_document(report, request) for report in reports]
+    if len(each) == 1:
+        return each[0]
+    together: dict[str, Any] = {**each[0], "target": None, "output": None, "targets": each}
+    for part in ("counts", "reasons", "warnings"):
+        together[part] = {}
+        for document in each:
+            for name, count in document[part].items():
+                together[part][name] = together[part].get(name, 0) + count
+    return together
+
+
+def _target_document(report: TargetReport, request: ExportRequest) -> dict[str, Any]:
+    tally = report.tally
+    document: dict[str, Any] = {
+        "run_id": report.outcome.run.name,
+        "target": report.target,
+        "dry_run": request.dry_run,
+        "counts": tally.counts(),
+        "reasons": tally.all_reasons(),
+        "warnings": dict(tally.warnings.most_common()),
+        "output": str(report.output),
+        "indexed": report.outcome.indexed,
+        "failures": [
+            {"key": failure.shown, "reason": failure.reason, "message": failure.message}
+            for failure in tally.failures
+        ],
+    }
+    if request.baseline:
+        document["baselined"] = report.outcome.baselined
+    if tally.failed:
+        document["error"] = {
+            "code": "records_failed",
+            "message": f"{tally.failed} of {tally.pending} pending combinations failed.",
+            "hint": "Each failure names the field to fill in; the next run takes them along.",
+        }
+    return document
+
+
+def show(invocation: Invocation, report: TargetReport, request: ExportRequest) -> None:
+    console = invocation.console
+    if console.is_cron:
+        for text in report.cron_lines:
+            console.cron_report(text)
+        return
+    if console.is_json:
+        return
+    console.table(_title(report, request), ["Combinations", "Count"], _rows(report, request))
+    if report.tally.failures:
+        shown = len(report.tally.failures)
+        more = f" (the first {shown} of {report.tally.failed})" if report.tally.failed > shown else ""
+        console.table(
+            f"Failed{more}",
+            ["Key", "Reason", "What to do"],
+            [(failure.shown, failure.reason, failure.message) for failure in report.tally.failures],
+        )
+    for line in _closing(report, request):
+        console.notice(line)
+
+
+def _title(report: TargetReport, request: ExportRequest) -> str:
+    what = "Baseline of products" if request.baseline else "Products"
+    return f"{what} → {report.target}{' (dry run: nothing written)' if request.dry_run else ''}"
+
+
+def _rows(report: TargetReport, request: ExportRequest) -> list[tuple[str, int]]:
+    """Every count, the reasons under the count they belong to."""
+    tally = report.tally
+    skipped = [(f"  {_words(reason)}", tally.reasons[reason]) for reason in _SKIPPED if tally.reasons[reason]]
+    ended = [(_words(reason), count) for reason, count in tally.reasons.items() if reason in _ENDED]
+    failed = [
+        (f"      {_words(reason)}", count)
+        for reason, count in tally.reasons.most_common()
+        if reason not in {*_SKIPPED, *_ENDED, "queued"}
+    ]
+    rows = [("Read", tally.read), ("Skipped", tally.skipped), *skipped, ("Eligible", tally.eligible)]
+    rows += [("  unchanged", tally.unchanged), ("  pending", tally.pending)]
+    rows += [("    would be exported" if request.dry_run else "    exported", tally.delivered)]
+    if request.baseline:
+        rows += [("    taken as exported", report.outcome.baselined)]
+    rows += [("    failed", tally.failed), *failed]
+    if tally.left:
+        rows += [("    left for the next run", tally.left)]
+    rows += ended
+    rows += [(f"Warning: {_words(warning)}", count) for warning, count in tally.warnings.most_common()]
+    return rows
+
+
+_SKIPPED = ("not_excluded", "not_bundle_component", "active_in_data_shop")
+_ENDED = ("deleted", *(f"became_{criterion}" for criterion in _SKIPPED))
+_WORDS = {
+    "not_excluded": "excluded by a person or the shop's column",
+    "not_bundle_component": "component of a bundle",
+    "active_in_data_shop": "not active in the data shop",
+    "deleted": "Deleted in the shop since exported",
+    "became_not_excluded": "Excluded since exported",
+    "became_not_bundle_component": "Became a bundle component since exported",
+    "became_active_in_data_shop": "No longer active since exported",
+    "unmapped_tax_rate": "tax rate without a VAT code, left out",
+    "description_cut": "description cut at 60 characters",
+    "control_characters_removed": "control characters removed",
+}
+
+
+def _words(reason: str) -> str:
+    return _WORDS.get(reason, reason.replace("_", " "))
+
+
+def _closing(report: TargetReport, request: ExportRequest) -> list[str]:
+    """Where the files are, and the next thing to type."""
+    tally = report.tally
+    lines = []
+    if not (request.dry_run or request.baseline):
+        lines.append(
+            f"Documents: {_shown(report.output)} ({report.outcome.indexed or 0} unread, listed in index.xml)"
+        )
+    if request.dry_run and tally.delivered:
+        lines.append("Next: the same command without --dry-run writes the documents.")
+    elif tally.failures:
+        lines.append(f"Next: mend what failed, then: brekzsync products export {tally.failures[0].shown}")
+    elif tally.left:
+        lines.append("Next: brekzsync products export, for what --limit left.")
+    elif tally.delivered:
+        lines.append("Next: let Exact import them; brekzsync products export --dry-run shows what is left.")
+    else:
+        lines.append("Nothing to do: the ERP has everything.")
+    return lines
+
+
+def _shown(path: Path) -> str:
+    """A path as one would type it from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,154 @@
+"""``brekzsync products``: send the shop's products to the ERP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from brekzsync.commands.invocation import Invocation, pass_invocation
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from brekzsync.commands.product_reports import TargetReport
+    from brekzsync.flows.product_run import ExportOutcome, ExportRequest
+    from brekzsync.state.database import State
+    from brekzsync.state.runs import Runs
+
+
+@click.group(epilog="Example: brekzsync products export --dry-run")
+def products() -> None:
+    """Send products to the ERP."""
+
+
+@products.command(epilog="Example: brekzsync products export --limit 100 --dry-run")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--by", type=click.Choice(["reference", "ean13"]), help="IDs are references or EANs.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=str, file_okay=True),
+    metavar="DIR",
+    help="Folder for the documents [default: products.output].",
+)
+@click.option("--bulk", is_flag=True, help="One document for the whole run instead of one for each item.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), metavar="N", help="Export at most N; the rest stays pending."
+)
+@click.option("--full", is_flag=True, help="Export everything eligible, whatever the ledger says.")
+@click.option("--baseline", is_flag=True, help="Deliver nothing; take what the ERP holds as exported.")
+@click.option("--target", metavar="NAME", help="Only this one of several targets.")
+@click.option("-n", "--dry-run", is_flag=True, help="Count what would happen; write and send nothing.")
+@pass_invocation
+def export(
+    invocation: Invocation,
+    ids: tuple[str, ...],
+    by: Any,
+    output: str | None,
+    bulk: bool,
+    limit: int | None,
+    full: bool,
+    baseline: bool,
+    target: str | None,
+    dry_run: bool,
+) -> int:
+    """Write what changed since the ERP last acknowledged it as eExact documents.
+
+    IDs are combination keys (12-34) or product ids (12: all its combinations); none means the whole
+    catalogue. Running it again finishes what an interrupted run left.
+    """
+    if baseline and (bulk or limit is not None or full):
+        raise click.UsageError("--baseline delivers nothing: it takes neither --bulk, --limit nor --full.")
+    if by and not ids:
+        raise click.UsageError("--by says what the IDs are: give at least one.")
+    from brekzsync.commands.product_reports import document, show
+    from brekzsync.flows.product_run import ExportRequest
+
+    request = ExportRequest(
+        ids=ids, by=by, limit=limit, full=full, bulk=bulk, baseline=baseline, dry_run=dry_run
+    )
+    reports = _export_targets(invocation, request, output, target)
+    for report in reports:
+        show(invocation, report, request)
+    code = 3 if any(report.tally.failed for report in reports) else 0
+    invocation.console.document("products export", code == 0, document(reports, request))
+    return code
+
+
+def _export_targets(
+    invocation: Invocation, request: ExportRequest, output: str | None, target: str | None
+) -> list[TargetReport]:
+    """Export to each target in turn; one that fails does not keep the others back, the first error is raised."""
+    from pathlib import Path
+
+    from brekzsync.bootstrap import state_of
+    from brekzsync.errors import BrekzsyncError, InvalidInput
+
+    names = [target] if target else invocation.settings.target_names()
+    if output and len(names) > 1:
+        raise InvalidInput(
+            f"--output is one folder, and there are {len(names)} targets ({', '.join(names)}).",
+            hint="Name one with --target, or set [targets.<name>.products] output for each.",
+        )
+    folder = Path(output).absolute() if output else None
+    reports, errors = [], []
+    with state_of(invocation.settings, writes=not request.dry_run) as state:
+        if state.created:
+            _tell_of_new_state(invocation)
+        for name in names:
+            try:
+                reports.append(_export_target(invocation, request, state, name, folder))
+            except BrekzsyncError as error:
+                if len(names) == 1:
+                    raise
+                errors.append(error)
+                invocation.console.warning(f"{name}: {error.message}")
+    if errors:
+        raise errors[0]
+    return reports
+
+
+def _export_target(
+    invocation: Invocation, request: ExportRequest, state: State, target: str, output: Path | None
+) -> TargetReport:
+    from brekzsync.bootstrap import product_run
+    from brekzsync.commands.product_reports import TargetReport
+    from brekzsync.errors import BrekzsyncError
+    from brekzsync.flows.cron_report import is_known_error, new_failures
+
+    runs, console = state.runs, invocation.console
+    with product_run(invocation.settings, target, state, output) as run:
+        before = runs.previous("product", target)
+        try:
+            outcome = run.execute(request, lambda total: console.progress(f"Products → {target}", total))
+        except BrekzsyncError as error:
+            invocation.is_known_failure = is_known_error(before, error.code)
+            raise
+        lines = new_failures(target, outcome.tally)
+        if console.is_cron and not request.dry_run:
+            lines += _daily_summary(runs, target, outcome, run.clock())
+        return TargetReport(target, run.outbox_directory, outcome, lines)
+
+
+def _daily_summary(runs: Runs, target: str, outcome: ExportOutcome, now: datetime) -> list[str]:
+    """The line of the day, once; the very first run only starts the count."""
+    from brekzsync.flows.cron_report import is_summary_due, summary
+    from brekzsync.state.runs import RunHandle
+
+    last = runs.last_summary_at("product", target)
+    if not is_summary_due(now, last):
+        return []
+    runs.summarise(RunHandle(outcome.run.id, outcome.run.name), now)
+    return [] if last is None else [summary(target, outcome.tally)]
+
+
+def _tell_of_new_state(invocation: Invocation) -> None:
+    """A first run says so, also under cron: were the state lost, everything would be sent again."""
+    text = (
+        "The state database did not exist and was created: everything eligible counts as never exported. If it"
+        " was lost, stop and put its backup back; brekzsync products export --baseline takes what the ERP holds"
+        " as exported."
+    )
+    invocation.console.notice(text)
+    invocation.console.cron_report(text)

@@ -1,0 +1,254 @@
+"""``products export``: bring the ERP to what the shop says, one version at a time.
+
+read → judge → compare with what the ERP acknowledged → map → settle item codes → deliver → acknowledge.
+Everything streams in key order; a batch is the most that is held at once. Deletions are recorded last,
+after the whole source was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from brekzsync.domain.eligibility import Criterion
+from brekzsync.domain.fingerprints import Fingerprinter
+from brekzsync.domain.items import Item
+from brekzsync.domain.keys import ProductKey
+from brekzsync.domain.ledger import Clearing, Failure, LedgerEntry, LedgerRow, Unchanged
+from brekzsync.domain.outcomes import FailedRecord, Tally
+from brekzsync.domain.products import ItemMapper, Refusal
+from brekzsync.domain.texts import normalise_code
+from brekzsync.flows.converge import merge_join
+from brekzsync.flows.item_code_claims import ItemCodeClaims
+from brekzsync.flows.judging import Judge
+from brekzsync.flows.ports import (
+    Delivery,
+    Notes,
+    ProductLedger,
+    ProductSource,
+    SourceRecord,
+    Version,
+)
+from brekzsync.flows.scratch import Scratch
+
+BATCH = 1000
+Known = LedgerRow | LedgerEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """What this run was asked for. ``ids`` narrows it to some products (no deletion is judged then) and
+    ``keys`` further to some combinations of them; ``full`` ignores the ledger; ``limit`` stops delivering."""
+
+    ids: Collection[int] | None = None
+    keys: Collection[ProductKey] | None = None
+    full: bool = False
+    limit: int | None = None
+
+
+class ExportParts(NamedTuple):
+    """What a run works with. ``layout`` is the digest of the document settings, ``now`` ms since epoch."""
+
+    source: ProductSource
+    ledger: ProductLedger
+    notes: Notes
+    delivery: Delivery
+    mapper: ItemMapper
+    claims: ItemCodeClaims
+    judge: Judge
+    layout: bytes
+    now: int
+
+
+class ProductExport:
+    """One run over the catalogue (or a part of it)."""
+
+    def __init__(self, parts: ExportParts, options: ExportOptions) -> None:
+        self._parts = parts
+        self._options = options
+        self._advance: Callable[[int], None] = lambda _count: None
+        self._batch: list[Version] = []
+        self._fingerprinter = Fingerprinter(parts.layout)
+        self.tally = Tally()
+
+    def on_progress(self, advance: Callable[[int], None]) -> None:
+        """Tell ``advance`` of every batch read."""
+        self._advance = advance
+
+    def run(self) -> Tally:
+        """Do it. Raises what the source, the ledger or the delivery raise; what was delivered stays so."""
+        gone = Scratch()
+        gone.run("CREATE TABLE gone (major INTEGER, minor INTEGER, fingerprint BLOB, force INTEGER)")
+        try:
+            self._converge(gone)
+            self._flush()
+            self._parts.delivery.finish()
+            self._record_gone(gone)
+            self._parts.notes.flush()
+        finally:
+            gone.close()
+            self._parts.claims.close()
+        return self.tally
+
+    def _converge(self, gone: Scratch) -> None:
+        for record, known in self._pairs():
+            if record is None:
+                if known is not None and _is_live(known):
+                    gone.run(
+                        "INSERT INTO gone VALUES (?, ?, ?, ?)",
+                        (*known.key, known.fingerprint, known.force_acknowledged),
+                    )
+                continue
+            self._one(record, known)
+            if self.tally.read % BATCH == 0:
+                self._advance(BATCH)
+
+    def _pairs(self) -> Iterator[tuple[SourceRecord | None, Known | None]]:
+        source, ledger = self._parts.source, self._parts.ledger
+        if self._options.ids is None:
+            return merge_join(source.stream(), ledger.rows())
+        return self._some_pairs(self._options.ids, self._options.keys)
+
+    def _some_pairs(
+        self, ids: Collection[int], keys: Collection[ProductKey] | None
+    ) -> Iterator[tuple[SourceRecord | None, Known | None]]:
+        records = [record for record in self._parts.source.some(ids) if keys is None or record.key in keys]
+        known = self._parts.ledger.rows_for([record.key for record in records])
+        return ((record, row) for record, row in merge_join(records, known) if record is not None)
+
+    def _one(self, record: SourceRecord, known: Known | None) -> None:
+        tally = self.tally
+        tally.read += 1
+        failed = self._parts.judge.blockers(record)
+        if failed:
+            self._skip(record, known, failed[0])
+            return
+        tally.eligible += 1
+        asked = self._options.full or (known is not None and known.force_requested > known.force_acknowledged)
+        if known is not None and known.source_digest == record.digest and not asked:
+            tally.unchanged += 1
+            if known.status != "synced":  # it changed, failed, and was changed back
+                self._note_unchanged(record, known)
+            return
+        self._changed(record, known, asked)
+
+    def _skip(self, record: SourceRecord, known: Known | None, criterion: Criterion) -> None:
+        self.tally.skipped += 1
+        self.tally.reasons[criterion] += 1
+        if known is not None and _is_live(known):
+            self.tally.reasons[f"became_{criterion}"] += 1
+            self._parts.notes.clear(
+                Clearing(*record.key, f"became_{criterion}", known.fingerprint, known.force_acknowledged)
+            )
+
+    def _note_unchanged(self, record: SourceRecord, known: Known) -> None:
+        assert known.fingerprint is not None
+        self._parts.notes.unchanged(
+            Unchanged(*record.key, known.fingerprint, known.force_acknowledged, record.digest)
+        )
+
+    def _changed(self, record: SourceRecord, known: Known | None, asked: bool) -> None:
+        mapped = self._parts.mapper.map(self._parts.source.combination(record))
+        if isinstance(mapped, Refusal):
+            self.tally.pending += 1
+            self._fail(record.key, mapped, known.reason if known else None)
+            return
+        item, warnings = mapped
+        document = item.stored()
+        print_ = self._fingerprinter.of(document, record.resaved)
+        if known is not None and known.fingerprint == print_ and not asked:
+            self.tally.unchanged += 1
+            self._note_unchanged(record, known)
+            return
+        self.tally.pending += 1
+        if warnings:
+            self.tally.warnings.update(warnings)
+        self._batch.append(_version(record, known, item, document, print_, self._parts.now))
+        if len(self._batch) >= BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Settle, deliver and acknowledge what has been gathered."""
+        batch, self._batch = self._batch, []
+        previous = self._previous(batch)
+        contenders = [version for version in batch if self._may_keep_code(version, previous)]
+        refusals = self._parts.claims.refusals(contenders)
+        ready = []
+        for version in contenders:
+            refusal = refusals.get(version.key)
+            if refusal is not None:
+                self._fail(version.key, refusal, version.repeated_reason)
+            else:
+                ready.append(version)
+        ready = self._within_limit(ready)
+        if ready:
+            self.tally.delivered += self._parts.delivery.deliver(ready, previous)
+        self._parts.notes.flush()
+
+    def _previous(self, batch: Collection[Version]) -> dict[ProductKey, Item]:
+        acknowledged = [version.key for version in batch if version.prior_fingerprint is not None]
+        documents = self._parts.ledger.documents(acknowledged) if acknowledged else {}
+        return {key: Item.from_stored(document) for key, document in documents.items()}
+
+    def _may_keep_code(self, version: Version, previous: dict[ProductKey, Item]) -> bool:
+        """A changed code would make a second item in the ERP: it is held until forced."""
+        before = previous.get(version.key)
+        if (
+            before is None
+            or normalise_code(before.code) == version.code
+            or version.force > version.prior_force
+        ):
+            return True
+        refusal = Refusal(
+            "item_code_changed",
+            f"The item code was {before.code!r} and is now {version.item.code!r}; the ERP would get a second item:"
+            f" change it back, or force it (brekzsync products force-sync).",
+        )
+        self._fail(version.key, refusal, version.repeated_reason)
+        return False
+
+    def _within_limit(self, ready: list[Version]) -> list[Version]:
+        if self._options.limit is None:
+            return ready
+        room = max(self._options.limit - self.tally.delivered, 0)
+        for version in ready[room:]:
+            self.tally.left += 1
+            self.tally.reasons["queued"] += 1
+            self._parts.notes.leave(version.key)
+        return ready[:room]
+
+    def _fail(self, key: ProductKey, refusal: Refusal, before: str | None) -> None:
+        self.tally.fail(FailedRecord(key, refusal.reason, refusal.message, repeated=before == refusal.reason))
+        self._parts.notes.fail(Failure(*key, refusal.reason, refusal.message))
+
+    def _record_gone(self, gone: Scratch) -> None:
+        """Only now, after a complete read, is absence a deletion."""
+        for major, minor, prior_fingerprint, prior_force in gone.stream("SELECT * FROM gone"):
+            self.tally.reasons["deleted"] += 1
+            self._parts.notes.clear(Clearing(major, minor, "deleted", prior_fingerprint, prior_force))
+
+
+def _is_live(known: Known) -> bool:
+    """Whether the ledger still holds something of the record that an end of it would change."""
+    return known.fingerprint is not None or known.status != "synced"
+
+
+def _version(
+    record: SourceRecord, known: Known | None, item: Item, document: str, print_: bytes, now: int
+) -> Version:
+    fields = (
+        *record.key,
+        print_,
+        known.force_requested if known else 0,
+        record.digest,
+        normalise_code(item.code),
+        document,
+        known.fingerprint if known else None,
+        known.force_acknowledged if known else 0,
+        known is not None,
+        (known.different_at if known and known.status != "synced" else None) or now,
+        item,
+        known.reason if known else None,
+    )
+    return tuple.__new__(Version, fields)  # half of what its own constructor costs

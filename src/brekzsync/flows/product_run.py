@@ -1,0 +1,334 @@
+"""One whole ``products export``: hold the lock, open the shop, converge, list what lies in the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
+
+from brekzsync.domain.item_codes import CodeTemplate
+from brekzsync.domain.keys import ProductKey, WantedId, format_key, parse_id
+from brekzsync.domain.ledger import Acknowledgement, Serving
+from brekzsync.domain.outcomes import Tally
+from brekzsync.domain.products import ItemMapper
+from brekzsync.errors import BrekzsyncError, InvalidInput
+from brekzsync.flows.frame import Locks, OpenRun, Runs, milliseconds, run
+from brekzsync.flows.held_codes import HeldCodes
+from brekzsync.flows.item_code_claims import ItemCodeClaims
+from brekzsync.flows.judging import Exclusions, Judge
+from brekzsync.flows.ledger_notes import LedgerNotes, NoNotes, NotesLedger
+from brekzsync.flows.ports import Clock, Delivery, ProductLedger, ProductSource, Version
+from brekzsync.flows.product_delivery import (
+    Accept,
+    AcceptStaged,
+    BaselineDelivery,
+    BulkDelivery,
+    BulkWriter,
+    DocumentWriter,
+    FileDelivery,
+    Images,
+    ItemFolder,
+    Lease,
+    LeasedDelivery,
+    Preview,
+)
+from brekzsync.flows.product_export import ExportOptions, ExportParts, ProductExport
+
+FLOW = "product"
+By = Literal["reference", "ean13"]
+Progress = Callable[[int | None], AbstractContextManager[Callable[[int], None]]]
+"""Opens a progress bar for about so many records; what it yields is told of each batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRequest:
+    """What a person or cron asked for; ``ids`` as typed, ``by`` what they are if not ids."""
+
+    ids: tuple[str, ...] = ()
+    by: By | None = None
+    limit: int | None = None
+    full: bool = False
+    bulk: bool = False
+    baseline: bool = False
+    dry_run: bool = False
+
+
+class ExportOutcome(NamedTuple):
+    """What came of it. ``baselined`` counts items taken as acknowledged without delivering them."""
+
+    run: OpenRun
+    tally: Tally
+    baselined: int
+    indexed: int | None
+
+
+class OpenShop(Protocol):
+    """The shop within one snapshot."""
+
+    @property
+    def time_zone(self) -> ZoneInfo: ...
+
+    def catalogue(self, salt: bytes) -> ProductSource: ...
+
+    def size(self) -> int: ...
+
+    def keys_of(self, wanted: Sequence[WantedId]) -> tuple[set[ProductKey], list[WantedId]]: ...
+
+    def keys_by(self, by: By, values: Sequence[str]) -> tuple[set[ProductKey], list[str]]: ...
+
+
+class ItemMapping(NamedTuple):
+    """How combinations become documents, for one data shop and configuration.
+
+    ``layout`` and ``salt`` are digests: of what every document says besides its item, and of everything in
+    the configuration an item depends on.
+    """
+
+    mapper: ItemMapper
+    template: CodeTemplate
+    writer: DocumentWriter
+    layout: bytes
+    salt: bytes
+
+
+class ExportOutbox(ItemFolder, Protocol):
+    """Where the documents go."""
+
+    @property
+    def directory(self) -> Path: ...
+
+    def prepare(self) -> None: ...
+
+    def withdraw(self, keys: Collection[ProductKey]) -> int: ...
+
+
+class ExportLedger(ProductLedger, NotesLedger, Protocol):
+    """The ledger of this flow and target, to read and to write."""
+
+    def acknowledge(self, batch: Sequence[Acknowledgement], *, run_id: int, at: datetime) -> int: ...
+
+    def acknowledge_staged(self, path: Path, *, run_id: int, at: datetime) -> int: ...
+
+
+class ServedVersions(Protocol):
+    """Versions handed out whose result is awaited (``acknowledge = "result"``)."""
+
+    def serve(
+        self, batch: Sequence[Serving], *, run_id: int | None, at: datetime, lease_until: datetime
+    ) -> None: ...
+
+    def leased(self, at: datetime) -> Iterator[Lease]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductRun:
+    """Everything a run of one target needs; ``bootstrap.py`` puts it together."""
+
+    target: str
+    clock: Clock
+    locks: Locks
+    runs: Runs[Any]
+    ledger: ExportLedger
+    served: ServedVersions
+    exclusions: Callable[[], Exclusions]
+    open_shop: Callable[[datetime], AbstractContextManager[OpenShop]]
+    mapping: Callable[[OpenShop], ItemMapping]
+    outbox: ExportOutbox
+    write_index: Callable[[datetime], int]
+    bulk_writer: Callable[[str, ItemMapping, date], AbstractContextManager[BulkWriter]]
+    staged_batches: Callable[[Path], Iterator[Sequence[Acknowledgement]]]
+    images: Images
+    lease: timedelta | None
+    held_codes: Callable[[], Iterator[str]] | None
+    bundle_components_too: bool
+
+    @property
+    def outbox_directory(self) -> Path:
+        """Where the documents lie."""
+        return self.outbox.directory
+
+    def execute(self, request: ExportRequest, progress: Progress) -> ExportOutcome:
+        """Do it. Raises what the shop, the state or the outbox raise; what was delivered stays delivered."""
+        if request.dry_run:
+            now = self.clock()
+            preview = OpenRun(0, f"{now:%Y%m%dT%H%M%SZ}-preview")
+            return self._export(preview, request, progress)
+        command = "products export" + "".join(f" --{name}" for name in _flags(request))
+        with run(
+            self.locks, self.runs, flow=FLOW, target=self.target, command=command, clock=self.clock
+        ) as opened:
+            return self._export(opened, request, progress)
+
+    def _export(self, opened: OpenRun, request: ExportRequest, progress: Progress) -> ExportOutcome:
+        now = self.clock()
+        files = not (request.dry_run or request.baseline)
+        if files:
+            self.outbox.prepare()
+        with ExitStack() as stack:
+            shop = stack.enter_context(self.open_shop(now))
+            wanted = _wanted(shop, request)
+            mapping = self.mapping(shop)
+            delivery = self._delivery(stack, opened, request, mapping, _yesterday(now, shop.time_zone))
+            export = self._converging(opened, request, shop, mapping, delivery, wanted, milliseconds(now))
+            advance = stack.enter_context(progress(None if wanted is not None else shop.size()))
+            export.on_progress(advance)
+            try:
+                export.run()
+            except BaseException:
+                with suppress(BrekzsyncError):  # what was delivered until then lies there and is listed
+                    if files:
+                        self.write_index(now)
+                raise
+            finally:
+                opened.counts, opened.reasons = export.tally.counts(), export.tally.all_reasons()
+                opened.failures = export.tally.signature
+        indexed = self.write_index(now) if files else None
+        baselined = delivery.accepted if isinstance(delivery, BaselineDelivery) else 0
+        return ExportOutcome(opened, export.tally, baselined, indexed)
+
+    def _converging(
+        self,
+        opened: OpenRun,
+        request: ExportRequest,
+        shop: OpenShop,
+        mapping: ItemMapping,
+        delivery: Delivery,
+        wanted: set[ProductKey] | None,
+        now: int,
+    ) -> ProductExport:
+        source = shop.catalogue(mapping.salt)
+        judge = Judge(source, self.exclusions(), bundle_components_too=self.bundle_components_too)
+        notes = (
+            NoNotes()
+            if request.dry_run
+            else LedgerNotes(self.ledger, opened, at=self.clock(), cleared=self.outbox.withdraw)
+        )
+        parts = ExportParts(
+            source=source,
+            ledger=self.ledger,
+            notes=notes,
+            delivery=delivery,
+            mapper=mapping.mapper,
+            claims=ItemCodeClaims(source, self.ledger, mapping.template, judge.is_eligible),
+            judge=judge,
+            layout=mapping.layout,
+            now=now,
+        )
+        options = ExportOptions(
+            ids=None if wanted is None else {key[0] for key in wanted},
+            keys=wanted,
+            full=request.full,
+            limit=request.limit,
+        )
+        return ProductExport(parts, options)
+
+    def _delivery(
+        self, stack: ExitStack, opened: OpenRun, request: ExportRequest, mapping: ItemMapping, yesterday: date
+    ) -> Delivery:
+        if request.baseline:
+            held = stack.enter_context(HeldCodes(self.held_codes() if self.held_codes else None))
+            return BaselineDelivery(
+                _accept_nothing if request.dry_run else lambda some: self._acknowledge(opened, some), held
+            )
+        if request.dry_run:
+            return Preview()
+        inner: FileDelivery | BulkDelivery
+        if request.bulk:
+            writer = stack.enter_context(self.bulk_writer(opened.name, mapping, yesterday))
+            inner = BulkDelivery(writer, self.images, self._accepting_staged(opened))
+        else:
+            inner = FileDelivery(self.outbox, mapping.writer, self.images, yesterday, self._accepting(opened))
+        return inner if self.lease is None else LeasedDelivery(inner, self.served.leased(self.clock()))
+
+    def _accepting(self, opened: OpenRun) -> Accept:
+        """Acknowledge what was delivered, or note it as served until its result comes."""
+        if self.lease is not None:
+            return self._serving(opened, self.lease)
+        return lambda versions: self._acknowledge(opened, versions)
+
+    def _accepting_staged(self, opened: OpenRun) -> AcceptStaged:
+        if self.lease is None:
+            return lambda path: self._acknowledge_staged(opened, path)
+        serve = self._serving(opened, self.lease)
+
+        def accept(path: Path) -> None:
+            for batch in self.staged_batches(path):
+                serve(batch)
+
+        return accept
+
+    def _acknowledge(self, opened: OpenRun, versions: Sequence[Version]) -> None:
+        opened.verify_lock()
+        rows = [Acknowledgement._make(version[:_ACKNOWLEDGED]) for version in versions]
+        self.ledger.acknowledge(rows, run_id=opened.id, at=self.clock())
+
+    def _acknowledge_staged(self, opened: OpenRun, path: Path) -> None:
+        opened.verify_lock()
+        self.ledger.acknowledge_staged(path, run_id=opened.id, at=self.clock())
+
+    def _serving(self, opened: OpenRun, lease: timedelta) -> Callable[[Sequence[Served]], None]:
+        def accept(versions: Sequence[Served]) -> None:
+            opened.verify_lock()
+            now = self.clock()
+            rows = [Serving._make(version[:_SERVED]) for version in versions]
+            self.served.serve(rows, run_id=opened.id, at=now, lease_until=now + lease)
+
+        return accept
+
+
+Served = Version | Acknowledgement
+_ACKNOWLEDGED = len(Acknowledgement._fields)
+_SERVED = len(Serving._fields)
+
+
+def _accept_nothing(_versions: Sequence[Version]) -> None:
+    """A dry run of a baseline."""
+
+
+def _yesterday(now: datetime, zone: ZoneInfo) -> date:
+    return now.astimezone(zone).date() - timedelta(days=1)
+
+
+def _flags(request: ExportRequest) -> list[str]:
+    return [name for name in ("full", "bulk", "baseline") if getattr(request, name)]
+
+
+def _wanted(shop: OpenShop, request: ExportRequest) -> set[ProductKey] | None:
+    """The combinations a person named; None for all. Raises InvalidInput naming what does not exist."""
+    if not request.ids:
+        return None
+    unknown: list[Any]
+    if request.by:
+        keys, unknown = shop.keys_by(request.by, request.ids)
+    else:
+        keys, unwanted = shop.keys_of([_parsed(text) for text in request.ids])
+        unknown = [_shown(one) for one in unwanted]
+    if unknown:
+        what = request.by or ("id" if len(unknown) == 1 else "ids")
+        raise InvalidInput(
+            f"The shop has no product or combination with {what} {', '.join(unknown)}; nothing was exported.",
+            hint="Give keys such as 12-34, product ids such as 12, or --by reference / --by ean13 with those.",
+            code="unknown_id",
+        )
+    return keys
+
+
+def _parsed(text: str) -> WantedId:
+    try:
+        return parse_id(text)
+    except ValueError as error:
+        raise InvalidInput(
+            f"{error}.",
+            hint="With --by reference or --by ean13 the words are references or EANs.",
+            code="malformed_id",
+        ) from None
+
+
+def _shown(one: WantedId) -> str:
+    if one.id_product_attribute is None:
+        return str(one.id_product)
+    return format_key((one.id_product, one.id_product_attribute))

@@ -1,0 +1,232 @@
+"""The connection to the shop's database: read-only work in one snapshot, errors in plain words.
+
+Rows come as the raw values the driver received (bytes for text and numbers): 100,000 combinations are
+read in a run of which a handful changed, and only those are worth decoding.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, create_engine, event, inspect
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from brekzsync.errors import AccessDenied, BrekzsyncError, ConfigurationError, Unavailable
+
+CONNECT_TIMEOUT = 10  # seconds
+READ_TIMEOUT = 120  # seconds one page may take; a page is a few thousand rows
+RawRow = tuple[Any, ...]
+
+_UNREACHABLE = {2002, 2003, 2005, 2006, 2013, 1040, 1053, 1205, 1213, 1927}
+_DENIED = {1044, 1045, 1142, 1143, 1370, 1698}
+
+
+class ShopDatabase:
+    """The shop's database, opened when first used."""
+
+    def __init__(self, url: str, *, connect_timeout: int = CONNECT_TIMEOUT) -> None:
+        self._url = _read_only(make_url(url))
+        self._engine = _engine(self._url, connect_timeout)
+
+    @property
+    def shown(self) -> str:
+        """The URL without its password, for messages."""
+        return self._url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """One consistent view of the shop for as long as the block lasts; never written to."""
+        with self.errors():
+            connection = _patiently(self._connect)
+        try:
+            with self.errors():
+                _begin_snapshot(connection)
+            yield Snapshot(connection, self)
+        finally:
+            _close(connection)
+
+    def dispose(self) -> None:
+        """Close what is open."""
+        self._engine.dispose()
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Translate a driver's error into one of ours."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise self._translated(error) from error
+
+    def _connect(self) -> Connection:
+        with self.errors():
+            return self._engine.connect()
+
+    def _translated(self, error: SQLAlchemyError) -> BrekzsyncError:
+        original = error.orig if isinstance(error, DBAPIError) else error
+        arguments: tuple[Any, ...] = getattr(original, "args", ())
+        number = arguments[0] if arguments and isinstance(arguments[0], int) else None
+        text = str(arguments[1] if number is not None and len(arguments) > 1 else original)
+        return _shop_error(number, text, self.shown)
+
+
+class Snapshot:
+    """Reads within one snapshot; threads take turns."""
+
+    def __init__(self, connection: Connection, database: ShopDatabase) -> None:
+        self._connection = connection
+        self._database = database
+        self._one_at_a_time = Lock()  # the reader of the next page and a look-up share the connection
+
+    def rows(self, statement: Select[Any], parameters: Mapping[str, Any] | None = None) -> Sequence[RawRow]:
+        """All rows as plain tuples of raw values (see ``text``). Raises Unavailable and its siblings."""
+        with self._one_at_a_time, self._database.errors():
+            result = self._connection.execute(statement, parameters or {})
+            cursor = result.cursor  # plain tuples: SQLAlchemy's Row costs more than the row itself
+            rows = cursor.fetchall() if cursor is not None else ()
+            result.close()
+            return rows
+
+    def table_columns(self, names: Sequence[str]) -> dict[str, set[str]]:
+        """The columns of those of ``names`` that exist (lower-cased names)."""
+        with self._database.errors():
+            inspector = inspect(self._connection)
+            present = set(inspector.get_table_names())
+            return {
+                name: {column["name"].lower() for column in inspector.get_columns(name)}
+                for name in names
+                if name in present
+            }
+
+    def table_names(self) -> list[str]:
+        """Every table of the database, to tell a wrong prefix from a wrong database."""
+        with self._database.errors():
+            return inspect(self._connection).get_table_names()
+
+    @contextmanager
+    def raw(self) -> Iterator[None]:
+        """Rows as raw bytes within the block; outside it, as the driver converts them."""
+        connection = self._connection.connection.driver_connection
+        restore = _switch_to_raw(self._connection.dialect.driver, connection)
+        try:
+            yield
+        finally:
+            restore()
+
+
+def text(value: Any) -> str:
+    """A raw value as text; NULL is ``""``; bytes that are not UTF-8 become U+FFFD."""
+    if value.__class__ is bytes:
+        return str(value, "utf-8", "replace")
+    return "" if value is None else str(value)
+
+
+def number(value: bytes | str | int | None) -> int:
+    """A raw value as an integer; NULL is 0."""
+    return int(value) if value else 0
+
+
+def _read_only(url: URL) -> URL:
+    """SQLite would create a missing file: open it read-only, so that a wrong path is an error."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith("file:"):
+        return url
+    return url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true"})
+
+
+def _engine(url: URL, connect_timeout: int) -> Engine:
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": connect_timeout})
+        event.listen(engine, "connect", _raw_sqlite)
+        return engine
+    if backend not in ("mysql", "mariadb"):
+        raise ConfigurationError(
+            f"[shop] database is a {backend} URL; a PrestaShop database is MySQL or MariaDB.",
+            hint="Write mysql://user:password@host/database.",
+        )
+    arguments: dict[str, Any] = {"connect_timeout": connect_timeout, "read_timeout": READ_TIMEOUT}
+    if url.get_driver_name() == "pymysql":
+        arguments["write_timeout"] = READ_TIMEOUT
+    if "charset" not in url.query:
+        url = url.update_query_dict({"charset": "utf8mb4"})
+    return create_engine(url, connect_args=arguments, isolation_level="REPEATABLE READ")
+
+
+def _raw_sqlite(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA query_only = 1")
+
+
+def _switch_to_raw(driver: str, connection: Any) -> Any:
+    """Turn off the driver's conversions; gives the function that turns them on again."""
+    if driver == "mysqldb":
+        before = connection.converter
+        connection.converter = {}
+        return lambda: setattr(connection, "converter", before)
+    if driver == "pymysql":
+        decoders, unicode = connection.decoders, connection.use_unicode
+        connection.decoders, connection.use_unicode = {}, False
+
+        def restore() -> None:
+            connection.decoders, connection.use_unicode = decoders, unicode
+
+        return restore
+    factory = connection.text_factory
+    connection.text_factory = bytes
+    return lambda: setattr(connection, "text_factory", factory)
+
+
+def _patiently(connect: Callable[[], Connection]) -> Connection:
+    """The one retry policy of the shop: a restart of the server is waited for, briefly."""
+    retrying = Retrying(
+        retry=retry_if_exception_type(Unavailable),
+        stop=stop_after_attempt(3),
+        wait=wait_random_exponential(multiplier=0.5, max=5),
+        reraise=True,
+    )
+    connection: Connection = retrying(connect)
+    return connection
+
+
+def _begin_snapshot(connection: Connection) -> None:
+    if connection.dialect.name in ("mysql", "mariadb"):
+        connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+
+
+def _close(connection: Connection) -> None:
+    try:
+        connection.close()
+    except SQLAlchemyError:  # the server is gone; there is nothing left to close
+        connection.invalidate()
+
+
+def _shop_error(number: int | None, text: str, shown: str) -> BrekzsyncError:
+    if number in _DENIED:
+        return AccessDenied(
+            f"The shop's database refused us: {text}.",
+            hint=f"Check user, password and SELECT right of [shop] database ({shown}).",
+        )
+    if number == 1049 or "unable to open database file" in text:
+        return ConfigurationError(
+            f"The shop's database does not exist: {text}.",
+            hint=f"Check the name or path at the end of [shop] database ({shown}).",
+        )
+    missing = re.search(r"no such (table|column): (\S+)|Table '([^']+)' doesn't exist|Unknown column", text)
+    if number in (1146, 1054) or missing or "file is not a database" in text:
+        return ConfigurationError(
+            f"The shop's database is not the PrestaShop it should be: {text}.",
+            hint="Check [shop] database and table_prefix.",
+        )
+    if number in _UNREACHABLE or "locked" in text or "timed out" in text.lower():
+        return Unavailable(
+            f"The shop's database does not answer: {text}.",
+            hint=f"Check that the server of [shop] database ({shown}) is up; what is left is exported next run.",
+        )
+    return Unavailable(
+        f"Reading the shop's database failed: {text}.",
+        hint=f"Check the server of [shop] database ({shown}); what is left is exported next run.",
+    )

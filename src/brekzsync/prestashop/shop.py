@@ -1,0 +1,151 @@
+"""The shop repository as a flow sees it: open a snapshot, get the catalogue of the data shop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+
+from brekzsync.domain.keys import ProductKey, WantedId
+from brekzsync.errors import ConfigurationError
+from brekzsync.prestashop.connection import ShopDatabase, Snapshot
+from brekzsync.prestashop.lookup import By, existing_keys, find_by
+from brekzsync.prestashop.pages import PageReader
+from brekzsync.prestashop.products import Catalogue
+from brekzsync.prestashop.queries import CatalogueQueries, Scope, parse_exclude_column
+from brekzsync.prestashop.reference_data import read_reference_data
+from brekzsync.prestashop.shops import DataShop, check_tables, read_data_shop
+from brekzsync.prestashop.tables import shop_tables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopOptions:
+    """What the configuration says of the shop.
+
+    ``slots`` are the numbers of the ERP's language slots by ISO code; unless ``slots_wanted`` those of
+    languages the shop does not have are left out.
+    """
+
+    table_prefix: str
+    data_shop: str | int
+    language: str
+    slots: Mapping[str, int]
+    slots_wanted: bool
+    exclude_column: str
+
+
+class Shop:
+    """A PrestaShop, read in snapshots."""
+
+    def __init__(self, database: ShopDatabase, options: ShopOptions) -> None:
+        self._database = database
+        self._options = options
+        self._tables = shop_tables(options.table_prefix)
+
+    @contextmanager
+    def open(self, now: datetime) -> Iterator[OpenShop]:
+        """One consistent view at ``now`` (aware: it decides which special prices apply)."""
+        with self._database.snapshot() as snapshot:
+            columns = check_tables(snapshot, self._tables, self._options.table_prefix)
+            data_shop = read_data_shop(
+                snapshot, self._tables, wanted=self._options.data_shop, language=self._options.language
+            )
+            slots = self._slots(data_shop)
+            scope = self._scope(data_shop, columns, list(slots))
+            with snapshot.raw():
+                yield OpenShop(snapshot, CatalogueQueries(self._tables, scope), data_shop, slots, now)
+
+    def dispose(self) -> None:
+        """Close what is open."""
+        self._database.dispose()
+
+    def _slots(self, shop: DataShop) -> dict[str, int]:
+        options = self._options
+        for iso in options.slots if options.slots_wanted else ():
+            if iso.lower() not in shop.languages:
+                raise ConfigurationError(
+                    f"[exact_xml] language_slots names the language {iso!r}, which this PrestaShop does not have.",
+                    hint=f"Its languages are: {', '.join(sorted(shop.languages))}.",
+                )
+        return {iso.lower(): slot for iso, slot in options.slots.items() if iso.lower() in shop.languages}
+
+    def _scope(self, shop: DataShop, columns: Mapping[str, set[str]], languages: Sequence[str]) -> Scope:
+        prefix = self._options.table_prefix
+        return Scope(
+            id_shop=shop.id_shop,
+            id_lang=shop.id_lang,
+            id_langs=tuple(sorted({shop.languages[iso] for iso in languages} - {shop.id_lang})),
+            id_currency=shop.id_currency,
+            id_country=shop.id_country,
+            id_group=shop.id_group,
+            exclude_column=parse_exclude_column(self._options.exclude_column, dict(columns), prefix),
+            has_state="state" in columns[prefix + "product"],
+        )
+
+
+class OpenShop:
+    """The shop within one snapshot.
+
+    ``slots`` are the numbers of the ERP's language slots, ``slot_languages`` the place of each one's language
+    among the texts of a product.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        queries: CatalogueQueries,
+        data_shop: DataShop,
+        slots: Mapping[str, int],
+        now: datetime,
+    ) -> None:
+        self.slots = tuple(slots.values())
+        self.slot_languages = tuple(queries.scope.languages.index(data_shop.languages[iso]) for iso in slots)
+        self._snapshot = snapshot
+        self._queries = queries
+        self._now = now
+        self.data_shop = data_shop
+
+    @property
+    def time_zone(self) -> ZoneInfo:
+        """The shop's own time zone."""
+        return self.data_shop.time_zone
+
+    def catalogue(self, salt: bytes) -> Catalogue:
+        """The data shop's combinations; ``salt`` see ``Catalogue``."""
+        scope, shop = self._queries.scope, self.data_shop
+        reference = read_reference_data(
+            self._snapshot, self._queries.tables, scope, shop.visitor(self._now), shop.priorities
+        )
+        reader = PageReader(self._snapshot, self._queries, reference.attribute_names)
+        return Catalogue(reader, reference, scope.languages, salt)
+
+    def keys_of(self, wanted: Sequence[WantedId]) -> tuple[set[ProductKey], list[WantedId]]:
+        """The combinations these ids name, and the ids that name none."""
+        own = existing_keys(self._snapshot, self._queries.tables, sorted({one.id_product for one in wanted}))
+        keys: set[ProductKey] = set()
+        unknown = []
+        for one in wanted:
+            combinations = own.get(one.id_product, set())
+            if one.id_product_attribute is not None:
+                combinations = combinations & {one.id_product_attribute}
+            keys |= {(one.id_product, combination) for combination in combinations}
+            if not combinations:
+                unknown.append(one)
+        return keys, unknown
+
+    def keys_by(self, by: By, values: Sequence[str]) -> tuple[set[ProductKey], list[str]]:
+        """The combinations with these references or EANs, and the values nothing has."""
+        found = find_by(self._snapshot, self._queries.tables, by, values)
+        exact = {key for keys in found.values() for key in keys if key[1] >= 0}
+        whole = [WantedId(key[0], None) for keys in found.values() for key in keys if key[1] < 0]
+        return exact | self.keys_of(whole)[0], [value for value in values if value not in found]
+
+    def size(self) -> int:
+        """Roughly how many combinations there are, for a progress bar."""
+        combination: Any = self._queries.tables.product_attribute
+        return int(self._snapshot.rows(select(func.count()).select_from(combination))[0][0])

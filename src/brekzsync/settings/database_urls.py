@@ -1,0 +1,69 @@
+"""Database URLs as the configuration gives them, made ready for SQLAlchemy without importing it."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+_URL = re.compile(
+    r"(?P<backend>[a-z]\w*)(?:\+(?P<driver>\w+))?://"
+    r"(?:[^@/]*(?:@[^@/]*)*@)?(?P<host>\[[^\]]*\]|[^/?:@]*)(?::(?P<port>[^/?]*))?(?:/(?P<database>[^?]*))?(?:\?.*)?",
+    re.DOTALL,
+)
+_SERVER_BACKENDS = ("mysql", "mariadb", "postgresql")
+
+
+def resolve_url(url: str, backends: tuple[str, ...], folder: Path | None) -> str:
+    """Check the parts SQLAlchemy would stumble over later, choose a driver, anchor a relative SQLite path.
+
+    ``folder`` is where relative SQLite paths start; ``None`` leaves them as they are. Raises ``ValueError``
+    with a sentence that never repeats the URL, which holds a password.
+    """
+    match = _URL.fullmatch(url)
+    if match is None:
+        raise ValueError(f"must be a database URL, such as {_example(backends[0])}")
+    backend = match["backend"]
+    if backend not in backends:
+        known = ", ".join(f"{name}://" for name in backends)
+        raise ValueError(f"must start with one of {known}, not {backend}://")
+    if match["port"] and not match["port"].isdecimal():
+        raise ValueError(
+            "has a port that is not a number; write an @, / or : inside the password as %40, %2F or %3A"
+        )
+    if backend == "sqlite":
+        return _anchored(url, folder)
+    if backend in _SERVER_BACKENDS and not match["database"]:
+        raise ValueError("must end with the name of the database, such as " + _example(backend))
+    if backend in ("mysql", "mariadb") and match["driver"] is None:
+        return f"mysql+{fastest_mysql_driver()}{url[len(backend) :]}"
+    return url
+
+
+def fastest_mysql_driver() -> str:
+    """mysqlclient (extra ``fast``) where it is installed, else PyMySQL; looked up, not imported."""
+    return "mysqldb" if find_spec("MySQLdb") is not None else "pymysql"
+
+
+def _anchored(url: str, folder: Path | None) -> str:
+    """A SQLite URL with its path made absolute; ``sqlite://`` and ``:memory:`` stay in memory."""
+    head, _, path = url.partition("://")
+    path, question, query = path.partition("?")
+    if not path.startswith("/"):
+        if path:
+            raise ValueError("needs three slashes before a SQLite path, such as sqlite:///shop.db")
+        return url
+    path = path[1:]
+    scheme = "file:" if path.startswith("file:") else ""
+    path = path.removeprefix("file:")
+    if folder is None or path in ("", ":memory:") or Path(path).is_absolute():
+        return url
+    return f"{head}:///{scheme}{(folder / path).as_posix()}{question}{query}"
+
+
+def _example(backend: str) -> str:
+    examples = {
+        "sqlite": "sqlite:///shop.db",
+        "mssql": "mssql+pyodbc://user:password@host/500?driver=ODBC+Driver+18+for+SQL+Server",
+    }
+    return examples.get(backend, f"{backend}://user:password@host/database")

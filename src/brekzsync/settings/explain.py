@@ -1,0 +1,187 @@
+"""What is wrong with a configuration, said so that a person knows what to change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticUndefined
+
+from brekzsync.errors import ConfigurationError
+from brekzsync.settings.schema import Location, find_field, is_secret, nearest, split_location
+from brekzsync.settings.sections import Settings
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_SENTENCES = {
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "string_type": "must be text in quotes",
+    "path_type": "must be a path in quotes",
+    "list_type": "must be a list, such as [1, 2]",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must be at most {max_length} characters",
+    "literal_error": "must be {expected}",
+}
+_LONGEST_VALUE = 60
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong: a sentence, and what to do about it."""
+
+    sentence: str
+    remedy: str
+
+
+def explain(error: ValidationError, source: Path, overrides: Mapping[Location, str]) -> ConfigurationError:
+    """All problems in one error; ``overrides`` names the environment variable behind a path."""
+    problems = [_problem(details, source, overrides) for details in error.errors(include_url=False)]
+    if len(problems) == 1:
+        sentence, remedy = problems[0]
+        return ConfigurationError(f"{sentence} (in {source})", hint=remedy)
+    lines = [f"{source} has {len(problems)} problems:"]
+    lines += [f"  {sentence} {remedy}".rstrip() for sentence, remedy in problems]
+    return ConfigurationError("\n".join(lines), hint="Correct these lines and run the same command again.")
+
+
+def unknown_section(name: str, variable: str | None = None) -> Problem:
+    """A table, or the section part of an environment variable, that does not exist."""
+    known = list(Settings.model_fields)
+    meant = nearest(name, known)
+    subject = f"{variable} names no known section" if variable else f"[{name}] is not a known section"
+    if meant is None:
+        return Problem(f"{subject}.", f"The sections are {', '.join(known)}.")
+    return Problem(f"{subject}. Did you mean [{meant}]?", f"Rename it to {meant}, or remove it.")
+
+
+def _problem(details: ErrorDetails, source: Path, overrides: Mapping[Location, str]) -> Problem:
+    location: Location = tuple(part for part in details["loc"] if part != "[key]")
+    variable = _variable_of(location, overrides)
+    if details["type"] == "extra_forbidden":
+        return _unknown(location, details["input"], variable)
+    field = find_field(location)
+    subject = variable or _subject(location)
+    if details["type"] == "missing":
+        return Problem(f"{subject} is missing.", _missing_remedy(location, source))
+    sentence = f"{subject} {_sentence(details)}{_shown(details['input'], is_secret(field))}."
+    return Problem(sentence, _remedy(location))
+
+
+def _sentence(details: ErrorDetails) -> str:
+    context: dict[str, Any] = details.get("ctx", {})
+    if details["type"] == "value_error":
+        return str(context["error"])
+    if details["type"] == "literal_error":
+        context = {"expected": str(context["expected"]).replace("'", '"')}
+    known = _SENTENCES.get(details["type"])
+    return known.format(**context) if known else f"does not fit: {details['msg']}"
+
+
+def _unknown(location: Location, value: object, variable: str | None) -> Problem:
+    tables, model, rest = split_location(location)
+    name = str(rest[0])
+    if not tables:
+        if isinstance(value, dict) or variable:
+            return unknown_section(name, variable)
+        return Problem(f"{name} stands outside any section.", "Move it under its [section].")
+    section = _dotted(tables)
+    subject = f"{variable} is not a known override" if variable else f"[{section}] {name} is not a known key"
+    meant = nearest(name, model.model_fields)
+    if meant is not None:
+        shown = variable[: -len(name)] + meant.upper() if variable else meant
+        return Problem(f"{subject}. Did you mean '{shown}'?", f"Rename it to {shown}, or remove it.")
+    return Problem(f"{subject}.", _where_it_belongs(name, section, model))
+
+
+def _where_it_belongs(name: str, section: str, model: type[BaseModel]) -> str:
+    for other, field in Settings.model_fields.items():
+        table = field.annotation
+        if isinstance(table, type) and issubclass(table, BaseModel) and name in table.model_fields:
+            return f"It is a key of [{other}]: move it there."
+    if not model.model_fields:
+        return f"[{section}] has no keys: remove it."
+    return f"The keys of [{section}] are {', '.join(model.model_fields)}."
+
+
+def _missing_remedy(location: Location, source: Path) -> str:
+    tables, _, _ = split_location(location)
+    addition = f"Add {_example(location)} under [{_dotted(tables)}] in {source}."
+    return f"{addition} {_description(location)}".rstrip()
+
+
+def _remedy(location: Location) -> str:
+    description = _description(location)
+    example = _example(location)
+    return f"{description} For example: {example}" if description and example else description
+
+
+def _description(location: Location) -> str:
+    field = find_field(location)
+    return (field.description or "") if field is not None else ""
+
+
+def _example(location: Location) -> str:
+    """The key with its example, or else its default, as it would stand in the file."""
+    field = find_field(location)
+    if field is None:
+        return ""
+    key = split_location(location)[2][0]
+    if field.examples:
+        return f"{key} = {field.examples[0]}"
+    if is_secret(field) or field.default is PydanticUndefined:
+        return f'{key} = "…"'
+    if isinstance(field.default, str | int | bool | list):
+        return f"{key} = {json.dumps(field.default, ensure_ascii=False)}"
+    return f'{key} = "{_default_text(field.default)}"'
+
+
+def _default_text(value: object) -> str:
+    from datetime import timedelta
+
+    from brekzsync.settings.durations import format_duration
+
+    return format_duration(value) if isinstance(value, timedelta) else str(value)
+
+
+def _subject(location: Location) -> str:
+    tables, _, rest = split_location(location)
+    if not location:
+        return "[targets]"  # the only check over several sections compares targets
+    section = f"[{_dotted(tables)}]" if tables else ""
+    key = ""
+    for part in rest:
+        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else part
+    return f"{section} {key}".strip() if section else f"[{key}]"
+
+
+def _dotted(location: Location) -> str:
+    return ".".join(str(part) for part in location)
+
+
+def _shown(value: object, secret: bool) -> str:
+    """The value as it was written, unless it is a secret or a whole table."""
+    if secret or isinstance(value, dict) or not isinstance(value, str | int | float | list):
+        return ""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return f"; it is {text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + '…'}"
+
+
+def _variable_of(location: Location, overrides: Mapping[Location, str]) -> str | None:
+    """The environment variable that set this key: the longest override that leads to it."""
+    path = tuple(str(part).lower() for part in location)
+    for length in range(len(path), 1, -1):
+        if path[:length] in overrides:
+            return overrides[path[:length]]
+    return None

@@ -1,0 +1,162 @@
+"""What each flow does: which records it takes, how it maps them, where they go."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from string import Formatter
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from brekzsync.settings.exact_xml import ItemCode
+from brekzsync.settings.fields import Duration, FilePath, Percentage, Section, matching
+
+ITEM_CODE_FIELDS = ("reference", "ean13", "key", "id_product", "id_product_attribute")
+
+
+def _check_item_code(value: str) -> str:
+    """One of three words, or a template over ``ITEM_CODE_FIELDS`` without conversions or formats."""
+    try:
+        parts = list(Formatter().parse(value))
+    except ValueError:
+        raise ValueError("is a template with an unbalanced { or }") from None
+    names = [name for _, name, _, _ in parts if name is not None]
+    if not names and value not in ("reference", "ean13", "key"):
+        raise ValueError(
+            'must be "reference", "ean13", "key" or a template such as "{reference}-{id_product_attribute}"'
+        )
+    for _, name, form, conversion in parts:
+        if name is not None and (name not in ITEM_CODE_FIELDS or form or conversion):
+            known = ", ".join("{" + field + "}" for field in ITEM_CODE_FIELDS)
+            raise ValueError(f"may only hold {known}")
+    return value
+
+
+ItemCodeTemplate = Annotated[str, AfterValidator(_check_item_code)]
+ColumnOfProduct = Annotated[
+    str,
+    matching(
+        r"(?:(?:product|product_attribute)\.[A-Za-z_][A-Za-z0-9_]*)?",
+        "must be product.COLUMN or product_attribute.COLUMN, without the table prefix",
+    ),
+]
+
+
+class ProductsSettings(Section):
+    """Which products go to the ERP, and how."""
+
+    item_code: ItemCodeTemplate = Field(
+        default="reference",
+        description='What the ERP knows an item by: "reference", "ean13", "key" or a template.',
+        examples=['"{reference}-{id_product_attribute}"'],
+    )
+    bundle_components: Literal["exclude", "export"] = Field(
+        default="exclude", description="Whether components of a pack are left out or exported like the rest."
+    )
+    exclude_column: ColumnOfProduct = Field(
+        default="",
+        description="Shop column whose true value excludes a product or combination; empty: none.",
+        examples=['"product.not_for_erp"'],
+    )
+    allow_zero_price: bool = Field(default=False, description="Export items whose price is zero or less.")
+    channel: Literal["files", "http"] = Field(
+        default="files", description="How documents reach the ERP: an outbox folder, or fetched from `serve`."
+    )
+    acknowledge: Literal["", "delivery", "result"] = Field(
+        default="",
+        description="What makes an item acknowledged: delivered, or a result posted back; "
+        "empty: delivery for files, result for http.",
+    )
+    output: FilePath = Field(default=Path("./outbox"), description="The outbox folder.")
+
+    @property
+    def acknowledged_by(self) -> Literal["delivery", "result"]:
+        """``acknowledge`` with its default for the channel filled in."""
+        return self.acknowledge or ("delivery" if self.channel == "files" else "result")
+
+
+class OrdersSettings(Section):
+    """Which orders and refunds go to the ERP, and how."""
+
+    ready_states: list[int] = Field(
+        default=[2], description="An order is due once its history held one of these (id_order_state)."
+    )
+    dead_states: list[int] = Field(
+        default=[6, 8], description="An order in one of these now is not due (id_order_state)."
+    )
+    shops: list[str] = Field(
+        default=[], description="Shops to take orders from; empty: all.", examples=['["NL"]']
+    )
+    result_timeout: Duration = Field(
+        default=timedelta(hours=1),
+        description="How long a delivered order waits for its result until it is looked up.",
+    )
+    debtor: Literal["customer", "collective"] = Field(
+        default="customer", description="Whether each customer is a debtor or all share one."
+    )
+    shipping_item: ItemCode = Field(
+        default="", description="Item code of shipping costs.", examples=['"SHIPPING"']
+    )
+    wrapping_item: ItemCode = Field(
+        default="", description="Item code of gift wrapping.", examples=['"WRAPPING"']
+    )
+    discount_item: ItemCode = Field(
+        default="", description="Item code of discounts.", examples=['"DISCOUNT"']
+    )
+    refund_item: ItemCode = Field(
+        default="", description="Item code of slip differences.", examples=['"REFUND"']
+    )
+    rounding_item: ItemCode = Field(
+        default="", description="Item code of differences up to 5 cents.", examples=['"ROUNDING"']
+    )
+    discount_form: Literal["negative_quantity", "negative_price"] = Field(
+        default="negative_quantity", description="Which of price and quantity is negative on a discount line."
+    )
+    first_run_limit: int = Field(
+        default=50,
+        ge=0,
+        description="More due orders than this with an empty ledger need --baseline or --force.",
+    )
+
+
+class StockShop(Section):
+    """What one written shop, or sharing group, is fed from."""
+
+    warehouses: list[str] = Field(default=[], description="Warehouse codes; empty: [erp] warehouses.")
+    share: Percentage = Field(
+        default=Decimal(1), description="How much of that stock it may sell.", examples=['"100%"']
+    )
+
+
+class StockSettings(Section):
+    """How the ERP's stock becomes the shop's quantities."""
+
+    quantity: Literal["sellable", "on_hand"] = Field(
+        default="sellable", description="Which quantity is written."
+    )
+    write_via: Literal["webservice", "database"] = Field(
+        default="webservice",
+        description="Through the webservice (hooks run) or straight into the database (fast).",
+    )
+    shops: dict[str, StockShop] = Field(
+        default={},
+        description="The shops to write, each with its warehouses and share; empty: the data shop.",
+        examples=['{ NL = { warehouses = ["1"], share = "100%" } }'],
+    )
+    max_change: Percentage = Field(
+        default=Decimal("0.3"),
+        description="A sweep that would change more of the items than this stops before it writes.",
+        examples=['"30%"'],
+    )
+
+
+class ShipmentsSettings(Section):
+    """ERP deliveries that become order states and tracking numbers."""
+
+    first_run_limit: int = Field(
+        default=50,
+        ge=0,
+        description="More due shipments than this with an empty ledger need --baseline or --force.",
+    )

@@ -1,0 +1,145 @@
+"""The whole configuration, section by section, and its view for one target."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, TypeVar
+from urllib.parse import unquote
+
+from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, SecretStr, model_validator
+
+from brekzsync.errors import ConfigurationError
+from brekzsync.settings.exact_xml import ExactXmlSettings
+from brekzsync.settings.fields import Section
+from brekzsync.settings.flows import OrdersSettings, ProductsSettings, ShipmentsSettings, StockSettings
+from brekzsync.settings.services import AgentSettings, InboxSettings, ServeSettings
+from brekzsync.settings.systems import (
+    ErpSettings,
+    LogSettings,
+    MarketplaceSettings,
+    NotifySettings,
+    ShopSettings,
+    StateSettings,
+)
+
+DEFAULT_TARGET = "exact"
+
+SectionType = TypeVar("SectionType", bound=Section)
+
+
+class TargetSettings(Section):
+    """What one target (ERP administration) has of its own; the rest is as in the sections of that name."""
+
+    erp: ErpSettings = Field(default_factory=ErpSettings)
+    exact_xml: ExactXmlSettings = Field(default_factory=ExactXmlSettings)
+    products: ProductsSettings = Field(default_factory=ProductsSettings)
+
+
+def _check_target_names(targets: dict[str, TargetSettings]) -> dict[str, TargetSettings]:
+    for name in targets:
+        # The name is part of lock and file names and of a 40-character column of the state.
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", name):
+            raise ValueError(
+                f'holds "{name}"; a target\'s name is at most 40 letters, digits, hyphens and underscores'
+            )
+    if len({name.lower() for name in targets}) < len(targets):
+        raise ValueError("holds two names that differ only in case")
+    return targets
+
+
+class Settings(Section):
+    """Everything a configuration file says, checked, with defaults filled in."""
+
+    shop: ShopSettings
+    erp: ErpSettings = Field(default_factory=ErpSettings)
+    exact_xml: ExactXmlSettings = Field(default_factory=ExactXmlSettings)
+    products: ProductsSettings = Field(default_factory=ProductsSettings)
+    orders: OrdersSettings = Field(default_factory=OrdersSettings)
+    stock: StockSettings = Field(default_factory=StockSettings)
+    shipments: ShipmentsSettings = Field(default_factory=ShipmentsSettings)
+    marketplace: MarketplaceSettings = Field(default_factory=MarketplaceSettings)
+    inbox: InboxSettings = Field(default_factory=InboxSettings)
+    serve: ServeSettings = Field(default_factory=ServeSettings)
+    agent: AgentSettings = Field(default_factory=AgentSettings)
+    notify: NotifySettings = Field(default_factory=NotifySettings)
+    targets: Annotated[dict[str, TargetSettings], AfterValidator(_check_target_names)] = Field(
+        default_factory=dict, description="Targets by name, each with what differs from the sections above."
+    )
+    state: StateSettings = Field(default_factory=StateSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+
+    _source: Path = PrivateAttr(default=Path("brekzsync.toml"))
+
+    @property
+    def source(self) -> Path:
+        """The file these settings were read from."""
+        return self._source
+
+    def target_names(self) -> list[str]:
+        """The configured targets in the file's order, or the one default target."""
+        return list(self.targets) or [DEFAULT_TARGET]
+
+    def for_target(self, name: str) -> Settings:
+        """The settings as they are for one target: what its own tables set replaces the general keys."""
+        if name not in self.target_names():
+            raise ConfigurationError(
+                f'There is no target "{name}" in {self.source}; there are: {", ".join(self.target_names())}.',
+                hint=f"Name one of these, or add [targets.{name}] to the file.",
+                code="unknown_target",
+            )
+        target = self.targets.get(name)
+        if target is None:
+            return self
+        return self.model_copy(
+            update={
+                "erp": _overridden(self.erp, target.erp),
+                "exact_xml": _overridden(self.exact_xml, target.exact_xml),
+                "products": _overridden(self.products, target.products),
+            }
+        )
+
+    def secrets(self) -> list[str]:
+        """Every secret in plain text, for the log filter that must never let one through."""
+        return [secret for secret in _secrets_of(self) if secret]
+
+    @model_validator(mode="after")
+    def _one_reader_per_outbox(self) -> Settings:
+        """Two targets sharing an outbox would replace each other's unread items."""
+        owners: dict[Path, str] = {}
+        for name in self.target_names():
+            products = self.for_target(name).products
+            if products.channel != "files":
+                continue
+            owner = owners.setdefault(products.output, name)
+            if owner != name:
+                raise ValueError(
+                    f'gives "{owner}" and "{name}" the same outbox {products.output}; '
+                    f"give each its own [targets.{name}.products] output"
+                )
+        return self
+
+
+def _overridden(general: SectionType, own: SectionType) -> SectionType:
+    return general.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
+
+
+def _secrets_of(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield from _secret_parts(value.get_secret_value())
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets_of(getattr(value, name))
+    elif isinstance(value, dict):
+        for entry in value.values():
+            yield from _secrets_of(entry)
+
+
+def _secret_parts(value: str) -> Iterator[str]:
+    """Of a database URL only the password, as written and as meant; any other secret as a whole."""
+    if "://" not in value:
+        yield value
+    elif match := re.match(r"[^:]+://[^:@/]*:([^/]*)@", value):
+        yield match[1]
+        yield unquote(match[1])

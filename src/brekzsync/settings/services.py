@@ -1,0 +1,45 @@
+"""The long-running parts: the HTTP service, the webhooks it receives, the agent beside Exact Globe."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pydantic import Field, SecretStr
+
+from brekzsync.settings.fields import Duration, Networks, Section
+
+
+class ServeSettings(Section):
+    """The HTTP service."""
+
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address to listen on; loopback by default."
+    )
+    port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(default=1, ge=1, le=64, description="Processes that answer requests.")
+    exact_token: SecretStr = Field(
+        default=SecretStr(""), description="Token for /exact/*; empty: refused beyond loopback, 401 to all."
+    )
+    allowed_networks: Networks = Field(
+        default=[], description="Networks that may use /exact/*; empty: any.", examples=['["192.0.2.0/24"]']
+    )
+    lease: Duration = Field(
+        default=timedelta(minutes=30),
+        description="How long a served version waits for its result before it returns.",
+    )
+
+
+class InboxSettings(Section):
+    """Webhooks that were received and wait to be processed. It has no keys yet."""
+
+
+class AgentSettings(Section):
+    """The agent beside Exact Globe, which cron triggers when its host is set."""
+
+    host: str = Field(
+        default="", description="Where the agent listens; empty: there is none.", examples=['"globe"']
+    )
+    port: int = Field(default=6666, ge=1, le=65535, description="Port the agent listens on.")
+    secret: SecretStr = Field(
+        default=SecretStr(""), description="Secret shared with the agent; needed beyond loopback."
+    )

@@ -1,0 +1,182 @@
+"""The record of every run: what it did, how it ended, and which ones never said so."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
+
+from brekzsync.state.connection import Database
+from brekzsync.state.tables import run
+from brekzsync.state.times import from_milliseconds, to_milliseconds
+
+Ending: TypeAlias = Literal["done", "failed", "interrupted"]
+
+
+class RunHandle(NamedTuple):
+    """A run that was opened; ``name`` is what people and log lines call it."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run as it was recorded; ``status`` is running, done, failed or interrupted."""
+
+    id: int
+    name: str
+    flow: str
+    target: str
+    command: str
+    host: str
+    status: str
+    started_at: datetime
+    heartbeat_at: datetime
+    finished_at: datetime | None
+    error_code: str | None
+    error_message: str | None
+    counts: dict[str, int]
+    reasons: dict[str, int]
+    output: str | None
+    failures: bytes | None
+
+
+class Runs:
+    """The runs of all flows; everything written here is durable. ``at`` is an aware time."""
+
+    def __init__(self, database: Database, token: Callable[[], str] = lambda: secrets.token_hex(3)) -> None:
+        self._database = database
+        self._token = token
+
+    def open(self, flow: str, target: str, command: str, at: datetime) -> RunHandle:
+        """Record that a run starts; its name begins with its UTC start time, so names sort by time."""
+        name = f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{self._token()}"
+        moment = to_milliseconds(at)
+        values = {
+            "name": name,
+            "flow": flow,
+            "target": target,
+            "command": command[:255],
+            "started_at": moment,
+            "heartbeat_at": moment,
+            "status": "running",
+            "host": socket.gethostname()[:255],
+        }
+
+        def work(connection: Connection) -> int:
+            key = connection.execute(insert(run).values(values)).inserted_primary_key
+            return int(key[0]) if key else 0
+
+        return RunHandle(self._database.write(work, durable=True), name)
+
+    def heartbeat(self, handle: RunHandle, at: datetime) -> None:
+        """Note that the run is alive; cheap, once per batch is fine."""
+        self._update(handle, {"heartbeat_at": to_milliseconds(at)}, durable=False)
+
+    def finish(
+        self,
+        handle: RunHandle,
+        status: Ending,
+        *,
+        at: datetime,
+        counts: Mapping[str, int] | None = None,
+        reasons: Mapping[str, int] | None = None,
+        output: str | None = None,
+        failures: bytes | None = None,
+        error_code: str | None = None,
+        error_message: str | None = None,
+    ) -> None:
+        """Record how the run ended; ``failures`` is a 16-byte signature of what failed, None for nothing.
+
+        This commit also makes every earlier one of this process durable.
+        """
+        moment = to_milliseconds(at)
+        values = {
+            "status": status,
+            "finished_at": moment,
+            "heartbeat_at": moment,
+            "counts": json.dumps(dict(counts or {})),
+            "reasons": json.dumps(dict(reasons or {})),
+            "output": output,
+            "failures": failures,
+            "error_code": error_code,
+            "error_message": error_message,
+        }
+        self._update(handle, values, durable=True)
+
+    def mark_dead(self, flow: str, target: str, at: datetime) -> int:
+        """Fail the runs that never ended, returning how many; to be called with the flow's lock just taken.
+
+        Whoever holds the lock knows that no other run of this flow is alive.
+        """
+        statement = (
+            update(run)
+            .where(run.c.flow == flow, run.c.target == target, run.c.status == "running")
+            .values(
+                status="failed",
+                finished_at=to_milliseconds(at),
+                error_code="killed",
+                error_message="The run ended without a word: it was killed, or its machine stopped.",
+            )
+        )
+        if self.running(flow, target) is None:  # the usual case costs no write
+            return 0
+        return self._database.write(lambda connection: connection.execute(statement).rowcount, durable=True)
+
+    def running(self, flow: str, target: str) -> Run | None:
+        """The latest run that has not ended; whether it is alive only the flow's lock tells."""
+        statement = select(run).where(run.c.flow == flow, run.c.target == target, run.c.status == "running")
+        return self._one(statement)
+
+    def previous(self, flow: str, target: str, *, before: RunHandle | None = None) -> Run | None:
+        """The latest run that ended, killed ones included; ``before`` leaves out that run and later ones."""
+        statement = select(run).where(run.c.flow == flow, run.c.target == target, run.c.status != "running")
+        return self._one(statement.where(run.c.id < before.id) if before else statement)
+
+    def summarise(self, handle: RunHandle, at: datetime) -> None:
+        """Note that this run printed the summary of the day."""
+        self._update(handle, {"summarised_at": to_milliseconds(at)}, durable=True)
+
+    def last_summary_at(self, flow: str, target: str) -> datetime | None:
+        """When a run of this flow last printed a summary, None when none ever did."""
+        statement = select(func.max(run.c.summarised_at)).where(run.c.flow == flow, run.c.target == target)
+        with self._database.read() as connection:
+            moment = connection.scalar(statement)
+        return None if moment is None else from_milliseconds(moment)
+
+    def _update(self, handle: RunHandle, values: Mapping[str, Any], *, durable: bool) -> None:
+        statement = update(run).where(run.c.id == handle.id).values(**values)
+        self._database.write(lambda connection: connection.execute(statement).rowcount, durable=durable)
+
+    def _one(self, statement: Select[Any]) -> Run | None:
+        with self._database.read() as connection:
+            row = connection.execute(statement.order_by(run.c.id.desc()).limit(1)).one_or_none()
+        return None if row is None else _run(row)
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(
+        id=row.id,
+        name=row.name,
+        flow=row.flow,
+        target=row.target,
+        command=row.command,
+        host=row.host,
+        status=row.status,
+        started_at=from_milliseconds(row.started_at),
+        heartbeat_at=from_milliseconds(row.heartbeat_at),
+        finished_at=None if row.finished_at is None else from_milliseconds(row.finished_at),
+        error_code=row.error_code,
+        error_message=row.error_message,
+        counts=json.loads(row.counts or "{}"),
+        reasons=json.loads(row.reasons or "{}"),
+        output=row.output,
+        failures=row.failures,
+    )

@@ -1,0 +1,249 @@
+"""Versions handed out whose result is still to come (``acknowledge = "result"``).
+
+What a result acknowledges is the version that was served, never what the record is by then.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import BigInteger, Connection, Row, bindparam, insert, or_, select, tuple_
+
+from brekzsync.domain.ledger import Serving
+from brekzsync.state import ledger_writes as writes
+from brekzsync.state.bulk import Batch, Key
+from brekzsync.state.connection import Database
+from brekzsync.state.scopes import Scope
+from brekzsync.state.tables import ledger, served
+from brekzsync.state.times import to_milliseconds
+
+REJECTION_DELAYS: Final = (
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=6),
+    timedelta(hours=24),
+)
+_PAGE_ROWS: Final = 2_000
+_SETTLED_AT_ONCE: Final = 200
+
+
+class Lease(NamedTuple):
+    """A version that is not to be offered again yet; another version of the same record may be."""
+
+    key_major: int
+    key_minor: int
+    fingerprint: bytes
+    force: int
+
+
+class Outcome(NamedTuple):
+    """What the target says of a version; without one it speaks of the oldest unsettled of that record."""
+
+    key_major: int
+    key_minor: int
+    version: tuple[bytes, int] | None
+    imported: bool
+    reason: str = "rejected"
+    message: str = ""
+
+
+class Settled(NamedTuple):
+    """What a list of outcomes came to; ``unknown`` are records of which no such version waits."""
+
+    acknowledged: list[Key]
+    rejected: list[Key]
+    unknown: list[Key]
+
+
+class Served:
+    """The unsettled versions of one flow and target. Needs no flow lock; ``at`` is an aware time."""
+
+    def __init__(self, database: Database, scope: Scope) -> None:
+        self._database = database
+        self._scope = scope
+
+    def serve(
+        self, batch: Sequence[Serving], *, run_id: int | None, at: datetime, lease_until: datetime
+    ) -> None:
+        """Remember what is handed out; a version served again is the newest again, with a new lease."""
+        if not batch:
+            return
+        scope_id = self._scope.id()
+        times = {"served_at": to_milliseconds(at), "lease_until": to_milliseconds(lease_until)}
+        rows = [row._asdict() | times | {"scope_id": scope_id, "run_id": run_id} for row in batch]
+
+        def work(connection: Connection) -> None:
+            connection.execute(_FORGET, [_identity(scope_id, row) for row in batch])
+            connection.execute(insert(served), rows)
+
+        self._database.write(work, durable=False)
+
+    def leased(self, at: datetime) -> Iterator[Lease]:
+        """Versions not to be offered at ``at``, in key order: served or rejected not long ago."""
+        scope_id = self._scope.find()
+        after: tuple[int, int, int] = (-1, -1, -1)
+        moment = to_milliseconds(at)
+        while scope_id is not None:
+            with self._database.read() as connection:
+                page = connection.execute(_LEASED, _after(scope_id, moment, after)).all()
+            yield from (Lease(row.key_major, row.key_minor, row.fingerprint, row.force) for row in page)
+            if len(page) < _PAGE_ROWS:
+                return
+            after = (page[-1].key_major, page[-1].key_minor, page[-1].id)
+
+    def settle(self, outcomes: Sequence[Outcome], *, at: datetime) -> Settled:
+        """Acknowledge what was imported; what was rejected fails and waits, longer each time.
+
+        Safe to repeat: a version settled once is unknown afterwards. A version served before a settled one of
+        the same record is superseded with it.
+        """
+        settled = Settled([], [], [])
+        for start in range(0, len(outcomes), _SETTLED_AT_ONCE):
+            work = functools.partial(
+                self._settle,
+                scope_id=self._scope.id(),
+                outcomes=outcomes[start : start + _SETTLED_AT_ONCE],
+                at=to_milliseconds(at),
+            )
+            for whole, part in zip(settled, self._database.write(work, durable=False), strict=True):
+                whole.extend(part)
+        return settled
+
+    def _settle(self, connection: Connection, scope_id: int, outcomes: Sequence[Outcome], at: int) -> Settled:
+        settled = Settled([], [], [])
+        waiting = _waiting(connection, scope_id, [(one.key_major, one.key_minor) for one in outcomes])
+        for outcome in outcomes:
+            key = (outcome.key_major, outcome.key_minor)
+            version = _served_version(waiting.get(key, []), outcome.version)
+            if version is None:
+                settled.unknown.append(key)
+            elif outcome.imported:
+                _acknowledge(connection, scope_id, version, at)
+                waiting[key] = [row for row in waiting[key] if row.id > version.id]
+                settled.acknowledged.append(key)
+            else:
+                _reject(connection, scope_id, version, outcome, at)
+                waiting[key] = [row for row in waiting[key] if row.id != version.id]
+                settled.rejected.append(key)
+        return settled
+
+
+_SAME_VERSION: Final = (
+    served.c.scope_id == bindparam("the_scope"),
+    served.c.key_major == bindparam("the_major"),
+    served.c.key_minor == bindparam("the_minor"),
+    served.c.fingerprint == bindparam("the_fingerprint"),
+    served.c.force == bindparam("the_force"),
+)
+_FORGET: Final = served.delete().where(*_SAME_VERSION)
+
+_LEASED: Final = (
+    select(served.c.id, served.c.key_major, served.c.key_minor, served.c.fingerprint, served.c.force)
+    .where(
+        served.c.scope_id == bindparam("scope"),
+        served.c.lease_until > bindparam("moment", type_=BigInteger),
+        served.c.key_major >= bindparam("major", type_=BigInteger),
+        or_(
+            served.c.key_major > bindparam("major"),
+            served.c.key_minor > bindparam("minor", type_=BigInteger),
+            (served.c.key_minor == bindparam("minor")) & (served.c.id > bindparam("last", type_=BigInteger)),
+        ),
+    )
+    .order_by(served.c.key_major, served.c.key_minor, served.c.id)
+    .limit(_PAGE_ROWS)
+)
+
+
+def _after(scope_id: int, moment: int, after: tuple[int, int, int]) -> dict[str, int]:
+    return {"scope": scope_id, "moment": moment, "major": after[0], "minor": after[1], "last": after[2]}
+
+
+def _identity(scope_id: int, row: Serving) -> dict[str, Any]:
+    return {
+        "the_scope": scope_id,
+        "the_major": row.key_major,
+        "the_minor": row.key_minor,
+        "the_fingerprint": row.fingerprint,
+        "the_force": row.force,
+    }
+
+
+def _waiting(connection: Connection, scope_id: int, keys: Sequence[Key]) -> dict[Key, list[Row[Any]]]:
+    """The unsettled versions of these records, oldest first; locked, so that one result settles each."""
+    statement = (
+        select(served)
+        .where(
+            served.c.scope_id == scope_id,
+            served.c.rejected_at.is_(None),
+            tuple_(served.c.key_major, served.c.key_minor).in_(sorted(set(keys))),
+        )
+        .order_by(served.c.id)
+        .with_for_update()
+    )
+    waiting: dict[Key, list[Row[Any]]] = {}
+    for row in connection.execute(statement):
+        waiting.setdefault((row.key_major, row.key_minor), []).append(row)
+    return waiting
+
+
+def _served_version(waiting: Sequence[Row[Any]], version: tuple[bytes, int] | None) -> Row[Any] | None:
+    if version is None:
+        return waiting[0] if waiting else None
+    return next((row for row in waiting if (row.fingerprint, row.force) == version), None)
+
+
+def _ledger_row(connection: Connection, scope_id: int, version: Row[Any]) -> Any:
+    """What the ledger holds of this record now, locked; None without a row."""
+    statement = select(ledger.c.fingerprint, ledger.c.force_acknowledged, ledger.c.attempts).where(
+        ledger.c.scope_id == scope_id,
+        ledger.c.key_major == version.key_major,
+        ledger.c.key_minor == version.key_minor,
+    )
+    return connection.execute(statement.with_for_update()).one_or_none()
+
+
+def _acknowledge(connection: Connection, scope_id: int, version: Row[Any], at: int) -> None:
+    """Record the served version, unless a later force was acknowledged meanwhile."""
+    prior = _ledger_row(connection, scope_id, version)
+    if prior is None or prior.force_acknowledged <= version.force:
+        row = (
+            version.key_major,
+            version.key_minor,
+            version.fingerprint,
+            version.force,
+            version.source_digest,
+            version.code,
+            version.document,
+            prior.fingerprint if prior else None,
+            prior.force_acknowledged if prior else 0,
+            prior is not None,
+        )
+        new, known = ([], [row]) if prior else ([row], [])
+        writes.acknowledge(connection, new, known, scope=scope_id, run=version.run_id, at=at)
+    superseded = served.delete().where(
+        served.c.scope_id == scope_id,
+        served.c.key_major == version.key_major,
+        served.c.key_minor == version.key_minor,
+        served.c.id <= version.id,
+    )
+    connection.execute(superseded)
+
+
+def _reject(connection: Connection, scope_id: int, version: Row[Any], outcome: Outcome, at: int) -> None:
+    """Fail the record and keep the version out of index and bulk for a while; another version is offered."""
+    row = _ledger_row(connection, scope_id, version)
+    failed_before = row.attempts if row else 0
+    delay = REJECTION_DELAYS[min(failed_before, len(REJECTION_DELAYS) - 1)]
+    next_attempt_at = at + delay // timedelta(milliseconds=1)
+    failure = (version.key_major, version.key_minor, outcome.reason, outcome.message, next_attempt_at)
+    rows = Batch(connection, writes.FAILURE, [failure])
+    for statement in (writes.record_attempt, writes.ensure_row, writes.fail):
+        rows.run(statement, scope=scope_id, run=version.run_id, at=at)
+    connection.execute(
+        served.update().where(served.c.id == version.id).values(rejected_at=at, lease_until=next_attempt_at)
+    )
