@@ -4,6 +4,7 @@
 #   make test        the tests (ARGS="tests/unit -k price" narrows them)
 #   make test-long   kill matrices, big catalogues, long property runs
 #   make check       lint, format, types, import contracts, docs, shell scripts
+#   make reference   rewrite the pages of docs/reference/ that follow from the code
 #   make format      let ruff rewrite what `make check` would complain about
 #   make bench       the measures; N=1000000 make bench for a million combinations
 #   make clean       remove all of the above again
@@ -20,7 +21,7 @@ RUN := $(VENV)/bin/python -m
 PYTEST := PYTHONHASHSEED=0 $(RUN) pytest
 
 .DEFAULT_GOAL := test
-.PHONY: demo test test-long check lint types imports docs shell format bench clean core dev fast services
+.PHONY: demo test test-long check lint types imports docs reference shell format bench clean core dev fast services
 
 demo: core
 	@scripts/demo.sh
@@ -45,6 +46,9 @@ imports: dev
 
 docs: dev
 	@$(RUN) scripts.check_docs
+
+reference: dev
+	@$(RUN) scripts.generate_reference --write
 
 shell: dev
 	@scripts/check_shell.sh

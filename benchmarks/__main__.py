@@ -172,10 +172,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _combinations(text: str) -> int:
-    number = int(text.replace(",", ""))
-    if number < 100 or number % 2:
-        raise argparse.ArgumentTypeError("it takes an even number of combinations, 100 or more")
-    return number
+    digits = text.replace(",", "").replace("_", "")
+    if not digits.isdecimal() or int(digits) < 100 or int(digits) % 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an even number of combinations, 100 or more")
+    return int(digits)
 
 
 if __name__ == "__main__":

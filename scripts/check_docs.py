@@ -1,4 +1,5 @@
-"""Keeps README.md and docs/ true: links lead somewhere, quoted commands exist, exit codes are the code's."""
+"""Keeps README.md and docs/ true: links lead somewhere, quoted commands exist, exit codes are the code's,
+and the pages generated from the code are current."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ import click
 
 from brekzsync import cli
 from brekzsync.errors import BrekzsyncError, Interrupted
+from scripts.generate_reference import generated, stale_pages
 
 ROOT = Path(__file__).resolve().parents[1]
 EXIT_CODES = "docs/reference/exit-codes.md"
@@ -47,6 +49,10 @@ def main(root: Path = ROOT) -> int:
         ]
     ]
     problems += [f"{EXIT_CODES}: {problem}" for problem in wrong_exit_codes(root)]
+    problems += [
+        f"{path}: is not what the code says now: run `make reference`"
+        for path in stale_pages(root, generated())
+    ]
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:
@@ -125,7 +131,7 @@ def misunderstanding(quoted: str, program: click.Command) -> str:
     except ValueError as error:
         return str(error)
     command = program
-    context = click.Context(command, info_name="brekzsync")
+    context = click.Context(command, info_name="brekzsync", **command.context_settings)
     known = options_of(command, context)
     takes_arguments = False
     while words:

@@ -27,7 +27,7 @@ from brekzsync.prestashop.connection import ShopDatabase
 from brekzsync.prestashop.images import NoImages, ShopImages
 from brekzsync.prestashop.shop import OpenShop, Shop, ShopOptions
 from brekzsync.state.connection import parse_url
-from brekzsync.state.database import State, open_state, upgrade
+from brekzsync.state.database import State, open_state, planned_upgrade, upgrade
 from brekzsync.state.ledger import Ledger
 from brekzsync.state.staging import staged_batches
 
@@ -51,10 +51,11 @@ class UpgradeResult(NamedTuple):
     after: str
 
 
-def upgrade_state(settings: Settings) -> UpgradeResult:
-    """Create the state database or bring it to this release's schema."""
+def upgrade_state(settings: Settings, *, dry_run: bool = False) -> UpgradeResult:
+    """Create the state database or bring it to this release's schema; with ``dry_run`` only say so."""
     url = settings.state.database.get_secret_value()
-    return UpgradeResult(parse_url(url).render_as_string(hide_password=True), *upgrade(url))
+    done = planned_upgrade(url) if dry_run else upgrade(url)
+    return UpgradeResult(parse_url(url).render_as_string(hide_password=True), *done)
 
 
 @contextmanager
@@ -152,7 +153,8 @@ def _mapping(settings: Settings, shop: OpenShop) -> ItemMapping:
         tax_country=shop.data_shop.country,
         slots=shop.slot_languages,
     )
-    layout = _layout(settings, shop).digest()
+    # With images inside, every document says more than without.
+    layout = _layout(settings, shop).digest() + bytes([settings.exact_xml.embed_images])
     said = [DIGEST_FORM, template.template, *rules[1:], shop.data_shop.id_shop, layout.hex()]
     salt = blake2b(repr(said).encode(), digest_size=32).digest()
     return ItemMapping(ItemMapper(rules), template, ItemWriter(_layout(settings, shop)), layout, salt)

@@ -139,7 +139,16 @@ def main() -> None:
             reply: tuple[str, ...] = ("done", str(_write(order, source)))
         except BrekzsyncError as error:
             reply = (type(error).__name__, error.message, error.hint, error.code)
+        except (EOFError, OSError):
+            raise
+        except Exception as error:  # whatever it is, the run says it, not a traceback
+            reply = _unexpected(error)
         _send(answer, reply)
+
+
+def _unexpected(error: Exception) -> tuple[str, ...]:
+    message = f"Writing the bulk document failed unexpectedly ({type(error).__name__}: {error})."
+    return PermanentError.__name__, message, "This is a fault in brekzsync: please report it.", "unexpected"
 
 
 def _write(order: BulkOrder, source: IO[bytes]) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from brekzsync.errors import ConfigurationError, InvalidInput
+from brekzsync.prestashop.tables import shop_tables
 from brekzsync.state.served import Outcome
 from tests.exports import NOW, Installation, SpecialPrice, installation
 from tests.services.prestashop import PrestaShopDatabase
@@ -896,6 +897,10 @@ def test_a_baseline_takes_only_what_the_erp_holds(installed: Installation) -> No
     run = installed.export(baseline=True)
 
     assert (dry.baselined, run.outcome.baselined, run.keys) == (2, 2, set())
+    assert run.outcome.tally.counts() == dry.tally.counts()
+    counts, left = run.outcome.tally.counts(), run.outcome.tally.left
+    assert (counts["unchanged"], counts["pending"], left) == (2, 43, 43)
+    assert counts["pending"] == counts["delivered"] + counts["failed"] + left
     assert installed.export(LATER).keys == _all_keys() - {"6-0", "9-22"}
 
 
@@ -980,3 +985,93 @@ def test_with_results_an_imported_version_is_in_sync_and_a_rejected_one_comes_ag
 
     assert (soon.keys, soon.tally.unchanged) == (set(), 43)
     assert (changed.keys, later.keys) == ({"6-0"}, {"8-0"})
+
+
+def test_a_limit_passes_over_what_is_still_leased(installed: Installation) -> None:
+    installed.set("products", acknowledge="result")
+
+    first, second = installed.export(limit=10), installed.export(LATER, limit=10)
+
+    assert (len(first.keys), len(second.keys), first.keys & second.keys) == (10, 10, set())
+
+
+def test_a_force_of_an_ineligible_record_waits_until_it_is_eligible(
+    settled: Installation, shop: PrestaShopDatabase
+) -> None:
+    shop.execute("UPDATE ps_product_shop SET active = 0 WHERE id_product = 6")
+    settled.force((6, 0))
+    assert settled.export(LATER).keys == set()
+    shop.execute("UPDATE ps_product_shop SET active = 1 WHERE id_product = 6")
+
+    assert settled.export(LATER).keys == {"6-0"}
+    with settled.ledger() as ledger:
+        (row,) = ledger.rows_for([(6, 0)])
+    assert (row.force_requested, row.force_acknowledged) == (1, 1)
+
+
+def test_a_column_of_the_shop_may_exclude_single_combinations(
+    installed: Installation, shop: PrestaShopDatabase
+) -> None:
+    shop.execute(
+        "ALTER TABLE ps_product_attribute ADD COLUMN keep_out TINYINT NULL;"
+        "UPDATE ps_product_attribute SET keep_out = 1 WHERE id_product_attribute IN (1, 22)"
+    )
+    installed.set("products", exclude_column="product_attribute.keep_out")
+
+    run = installed.export()
+
+    assert (len(run.keys), run.keys & {"1-1", "9-22"}, run.tally.reasons["not_excluded"]) == (43, set(), 2)
+
+
+@pytest.mark.parametrize(
+    ("template", "codes"),
+    [
+        ("key", {"9-22": "9-22", "19-0": "19-0"}),
+        ("ean13", {"9-22": "42", "19-0": "8711111111111"}),
+        ("{id_product}/{ean13}", {"9-22": "9/42", "19-0": "19/8711111111111"}),
+    ],
+)
+def test_item_codes_are_made_as_configured(
+    installed: Installation, shop: PrestaShopDatabase, template: str, codes: dict[str, str]
+) -> None:
+    shop.execute("UPDATE ps_product_attribute SET ean13 = ' 42' WHERE id_product_attribute = 22")
+    installed.set("products", item_code=template)
+
+    run = installed.export(ids=("9-22", "9-23", "19"))
+
+    assert {key: one.code for key, one in run.documents.items() if key != "9-23"} == codes
+    assert run.failed == ({} if template == "key" else {"9-23": "missing_item_code"})
+
+
+@pytest.mark.long
+def test_a_null_in_any_column_that_is_read_stops_no_run(
+    installed: Installation, shop: PrestaShopDatabase
+) -> None:
+    """Also where PrestaShop's own schema allows none: modules and imports alter tables."""
+    keys = shop.execute(
+        "SELECT table_name, column_name FROM information_schema.statistics"
+        " WHERE table_schema = DATABASE() AND index_name = 'PRIMARY'"
+    )
+    columns = shop.execute(
+        "SELECT table_name, column_name, column_type FROM information_schema.columns"
+        " WHERE table_schema = DATABASE()"
+    )
+    read = {(table.name, column.name) for table in shop_tables("ps_").all() for column in table.columns}
+    crashed, tried = [], 0
+    for table, column, kind in columns:
+        if (table, column) not in read or (table, column) in keys:
+            continue
+        shop.execute(
+            f"ALTER TABLE `{table}` MODIFY `{column}` {kind} NULL; CREATE TABLE kept AS SELECT * FROM `{table}`;"
+            f"UPDATE `{table}` SET `{column}` = NULL"
+        )
+        try:
+            installed.export(full=True)
+        except ConfigurationError:  # a shop without a name, say, cannot be found
+            pass
+        except Exception as error:
+            crashed.append(f"{table}.{column}: {error!r}")
+        shop.execute(f"DELETE FROM `{table}`; INSERT INTO `{table}` SELECT * FROM kept; DROP TABLE kept")
+        tried += 1
+    assert crashed == []
+    assert tried > 60

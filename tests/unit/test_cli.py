@@ -473,7 +473,7 @@ from collections import namedtuple
 from brekzsync import cli
 Result = namedtuple("Result", "url_shown before after")
 bootstrap = types.ModuleType("brekzsync.bootstrap")
-bootstrap.upgrade_state = lambda settings: Result("sqlite:///state.db", BEFORE, "0002")
+bootstrap.upgrade_state = lambda settings, dry_run: Result("sqlite:///state.db", BEFORE, "0002")
 sys.modules["brekzsync.bootstrap"] = bootstrap
 sys.exit(cli.main(["db", "upgrade", *sys.argv[1:]]))
 """
@@ -503,6 +503,21 @@ def test_db_upgrade_tells_from_what_to_what(tmp_path: Path, before: str | None, 
         "command": "db upgrade",
         "ok": True,
         "database": "sqlite:///state.db",
+        "dry_run": False,
         "before": before,
         "after": "0002",
     }
+
+
+def test_a_dry_run_of_db_upgrade_says_what_it_would_do_and_does_not(tmp_path: Path) -> None:
+    (tmp_path / "brekzsync.toml").write_text('[shop]\ndatabase = "sqlite:///s.db"\ndata_shop = 1\n')
+
+    def run_upgrade(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "brekzsync", "db", "upgrade", *options]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=ENVIRON, check=False)
+
+    dry = run_upgrade("--dry-run")
+    assert (dry.returncode, dry.stderr.partition(" ")[0]) == (0, "Would")
+    assert [path.name for path in tmp_path.iterdir()] == ["brekzsync.toml"]
+    assert run_upgrade().stderr.startswith("Created the state")
+    assert "is up to date" in run_upgrade("--dry-run").stderr

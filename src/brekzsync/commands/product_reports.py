@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,13 +32,17 @@ def document(reports: list[TargetReport], request: ExportRequest) -> dict[str, A
     each = [_target_document(report, request) for report in reports]
     if len(each) == 1:
         return each[0]
-    together: dict[str, Any] = {**each[0], "target": None, "output": None, "targets": each}
+    together: dict[str, Any] = {"run_id": None, "target": None, "dry_run": request.dry_run}
     for part in ("counts", "reasons", "warnings"):
         together[part] = {}
         for document in each:
             for name, count in document[part].items():
                 together[part][name] = together[part].get(name, 0) + count
-    return together
+    together |= {"output": None, "indexed": None}
+    together["failures"] = [failure for document in each for failure in document["failures"]]
+    if request.baseline:
+        together["baselined"] = sum(document["baselined"] for document in each)
+    return together | _error(together["counts"]) | {"targets": each}
 
 
 def _target_document(report: TargetReport, request: ExportRequest) -> dict[str, Any]:
@@ -58,13 +63,25 @@ def _target_document(report: TargetReport, request: ExportRequest) -> dict[str, 
     }
     if request.baseline:
         document["baselined"] = report.outcome.baselined
-    if tally.failed:
-        document["error"] = {
+    return document | _error(document["counts"])
+
+
+def _error(counts: Mapping[str, int]) -> dict[str, Any]:
+    """What a document adds when records failed."""
+    failed, pending = counts["failed"], counts["pending"]
+    if not failed:
+        return {}
+    return {
+        "error": {
             "code": "records_failed",
-            "message": f"{tally.failed} of {tally.pending} pending combinations failed.",
+            "message": f"{failed} of {pending} pending {_combinations(pending)} failed.",
             "hint": "Each failure names the field to fill in; the next run takes them along.",
         }
-    return document
+    }
+
+
+def _combinations(count: int) -> str:
+    return "combination" if count == 1 else "combinations"
 
 
 def show(invocation: Invocation, report: TargetReport, request: ExportRequest) -> None:
@@ -84,7 +101,7 @@ def show(invocation: Invocation, report: TargetReport, request: ExportRequest) -
             ["Key", "Reason", "What to do"],
             [(failure.shown, failure.reason, failure.message) for failure in report.tally.failures],
         )
-    for line in _closing(report, request):
+    for line in _closing(report, request, _typed(invocation)):
         console.notice(line)
 
 
@@ -101,7 +118,7 @@ def _rows(report: TargetReport, request: ExportRequest) -> list[tuple[str, int]]
     failed = [
         (f"      {_words(reason)}", count)
         for reason, count in tally.reasons.most_common()
-        if reason not in {*_SKIPPED, *_ENDED, "queued"}
+        if reason not in {*_SKIPPED, *_ENDED, "queued", "in_flight", "not_in_erp"}
     ]
     rows = [("Read", tally.read), ("Skipped", tally.skipped), *skipped, ("Eligible", tally.eligible)]
     rows += [("  unchanged", tally.unchanged), ("  pending", tally.pending)]
@@ -129,6 +146,7 @@ _WORDS = {
     "unmapped_tax_rate": "tax rate without a VAT code, left out",
     "description_cut": "description cut at 60 characters",
     "control_characters_removed": "control characters removed",
+    "image_missing": "image not found, its name alone was sent",
 }
 
 
@@ -136,8 +154,8 @@ def _words(reason: str) -> str:
     return _WORDS.get(reason, reason.replace("_", " "))
 
 
-def _closing(report: TargetReport, request: ExportRequest) -> list[str]:
-    """Where the files are, and the next thing to type."""
+def _closing(report: TargetReport, request: ExportRequest, export: str) -> list[str]:
+    """Where the files are, and the next thing to type; ``export`` is the command as it was called."""
     tally = report.tally
     lines = []
     if not (request.dry_run or request.baseline):
@@ -147,14 +165,22 @@ def _closing(report: TargetReport, request: ExportRequest) -> list[str]:
     if request.dry_run and tally.delivered:
         lines.append("Next: the same command without --dry-run writes the documents.")
     elif tally.failures:
-        lines.append(f"Next: mend what failed, then: brekzsync products export {tally.failures[0].shown}")
-    elif tally.left:
-        lines.append("Next: brekzsync products export, for what --limit left.")
+        lines.append(f"Next: mend what failed, then: {export} {tally.failures[0].shown}")
+    elif tally.reasons["queued"]:
+        lines.append(f"Next: {export}, for what --limit left.")
     elif tally.delivered:
-        lines.append("Next: let Exact import them; brekzsync products export --dry-run shows what is left.")
+        lines.append(f"Next: let Exact import them; {export} --dry-run shows what is left.")
     else:
         lines.append("Nothing to do: the ERP has everything.")
     return lines
+
+
+def _typed(invocation: Invocation) -> str:
+    """The command with the configuration it was given, so that it can be pasted."""
+    from shlex import quote
+
+    config = f" --config {quote(str(invocation.config))}" if invocation.config else ""
+    return f"brekzsync{config} products export"
 
 
 def _shown(path: Path) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
 
 from brekzsync.commands.invocation import Invocation, pass_invocation
+from brekzsync.errors import BrekzsyncError, Interrupted, InvalidInput, LockHeld
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -68,22 +69,31 @@ def export(
     request = ExportRequest(
         ids=ids, by=by, limit=limit, full=full, bulk=bulk, baseline=baseline, dry_run=dry_run
     )
-    reports = _export_targets(invocation, request, output, target)
+    reports, failures = _export_targets(invocation, request, output, target)
     for report in reports:
         show(invocation, report, request)
+    if failures:
+        _raise(invocation, failures, document(reports, request) if reports else {})
     code = 3 if any(report.tally.failed for report in reports) else 0
     invocation.console.document("products export", code == 0, document(reports, request))
     return code
 
 
+class TargetFailure(NamedTuple):
+    """The error that ended one target's run; ``is_known`` when the run before ended with it as well."""
+
+    target: str
+    error: BrekzsyncError
+    is_known: bool
+
+
 def _export_targets(
     invocation: Invocation, request: ExportRequest, output: str | None, target: str | None
-) -> list[TargetReport]:
-    """Export to each target in turn; one that fails does not keep the others back, the first error is raised."""
+) -> tuple[list[TargetReport], list[TargetFailure]]:
+    """Export to each target in turn; one of several that fails does not keep the others back."""
     from pathlib import Path
 
     from brekzsync.bootstrap import state_of
-    from brekzsync.errors import BrekzsyncError, InvalidInput
 
     names = [target] if target else invocation.settings.target_names()
     if output and len(names) > 1:
@@ -92,21 +102,39 @@ def _export_targets(
             hint="Name one with --target, or set [targets.<name>.products] output for each.",
         )
     folder = Path(output).absolute() if output else None
-    reports, errors = [], []
+    reports, failures = [], []
     with state_of(invocation.settings, writes=not request.dry_run) as state:
         if state.created:
             _tell_of_new_state(invocation)
         for name in names:
+            invocation.is_known_failure = False
             try:
                 reports.append(_export_target(invocation, request, state, name, folder))
             except BrekzsyncError as error:
-                if len(names) == 1:
+                if len(names) == 1 or isinstance(error, Interrupted):
                     raise
-                errors.append(error)
-                invocation.console.warning(f"{name}: {error.message}")
-    if errors:
-        raise errors[0]
-    return reports
+                failures.append(TargetFailure(name, error, invocation.is_known_failure))
+    return reports, failures
+
+
+def _raise(invocation: Invocation, failures: list[TargetFailure], done: dict[str, Any]) -> NoReturn:
+    """Tell of every target that failed and raise the first error, a lock that is held only for want of another.
+
+    ``done`` is what the other targets came to, for JSON.
+    """
+    from brekzsync.console import failure
+
+    console = invocation.console
+    for one in failures:
+        console.warning(f"{one.target}: {one.error.message}")
+        if not (one.is_known or isinstance(one.error, LockHeld)):
+            console.cron_report(f"products → {one.target}: {one.error.message} {one.error.hint}".rstrip())
+    invocation.is_known_failure = True  # what cron should mail of them is said
+    errors = [one.error for one in failures]
+    first = next((error for error in errors if not isinstance(error, LockHeld)), errors[0])
+    if done:
+        console.document("products export", False, {**done, "error": failure(first)})
+    raise first
 
 
 def _export_target(
@@ -114,16 +142,16 @@ def _export_target(
 ) -> TargetReport:
     from brekzsync.bootstrap import product_run
     from brekzsync.commands.product_reports import TargetReport
-    from brekzsync.errors import BrekzsyncError
     from brekzsync.flows.cron_report import is_known_error, new_failures
+    from brekzsync.flows.frame import error_code
 
     runs, console = state.runs, invocation.console
     with product_run(invocation.settings, target, state, output) as run:
         before = runs.previous("product", target)
         try:
             outcome = run.execute(request, lambda total: console.progress(f"Products → {target}", total))
-        except BrekzsyncError as error:
-            invocation.is_known_failure = is_known_error(before, error.code)
+        except Exception as error:
+            invocation.is_known_failure = is_known_error(before, error_code(error))
             raise
         lines = new_failures(target, outcome.tally)
         if console.is_cron and not request.dry_run:

@@ -64,6 +64,14 @@ class Tally:
                     self.failures[position] = failure
                     break
 
+    def take_as_known(self, count: int) -> None:
+        """A baseline took ``count`` pending records as exported: they are unchanged from now on, the rest is left."""
+        self.pending -= count
+        self.unchanged += count
+        self.left = self.pending - self.failed - self.delivered
+        if self.left:
+            self.reasons["not_in_erp"] += self.left
+
     @property
     def signature(self) -> bytes | None:
         """Equal in two runs in which the same records failed for the same reasons; None when none did."""

@@ -225,6 +225,8 @@ _NO_SPECIAL = ("", "", "")
 
 
 def _text(text: str, warnings: list[str]) -> str:
+    if text.isprintable() and "  " not in text:  # as in ``clean``, without its call: nearly every text
+        return text.strip()
     cleaned, removed = clean(text)
     if removed:
         warnings.append("control_characters_removed")
@@ -232,7 +234,8 @@ def _text(text: str, warnings: list[str]) -> str:
 
 
 def _description(name: str, attributes: str, warnings: list[str]) -> str:
-    text = f"{name} {_text(attributes, warnings)}" if name and attributes else name
+    values = _text(attributes, warnings)
+    text = f"{name} {values}" if name and values else name
     if len(text) <= DESCRIPTION_LENGTH:
         return text
     warnings.append("description_cut")

@@ -133,16 +133,27 @@ def full_days(starts: str, ends: str) -> tuple[str, str] | None:
     """First and last full shop-local day as ISO dates, ``""`` where open; None when no full day is left.
 
     A day of which only a part has the special price is left to the regular one: the ERP knows days only,
-    and a day too many would sell below the price the shop asks.
+    and a day too many would sell below the price the shop asks. MySQL also keeps days that are none, such as
+    2026-00-00: a price that began on one is open at that end, one that ends on one has no full day to name.
     """
     first, last = "", ""
-    if starts != ZERO_DATE:
+    if not _is_day(ends[:10]) and ends != ZERO_DATE:
+        return None
+    if starts != ZERO_DATE and _is_day(starts[:10]):
         first = starts[:10] if starts[11:] <= _MIDNIGHT else _shifted(starts[:10], 1)
     if ends != ZERO_DATE:
         last = ends[:10] if ends[11:] >= _LAST_MINUTE else _shifted(ends[:10], -1)
     if first and last and first > last:
         return None
     return first, last
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _shifted(day: str, days: int) -> str:

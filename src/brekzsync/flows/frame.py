@@ -97,11 +97,17 @@ def run(
         _close(runs, handle, opened, clock, None)
 
 
+def error_code(error: BaseException) -> str:
+    """The stable code of what ended a run, as it is recorded and compared with the run before."""
+    if isinstance(error, BrekzsyncError):
+        return error.code
+    return Interrupted.default_code if isinstance(error, KeyboardInterrupt) else "unexpected"
+
+
 def _close(
     runs: Runs[Handle], handle: Handle, opened: OpenRun, clock: Clock, error: BaseException | None
 ) -> None:
     interrupted = isinstance(error, Interrupted | KeyboardInterrupt)
-    code = error.code if isinstance(error, BrekzsyncError) else None if error is None else "unexpected"
     message = error.message if isinstance(error, BrekzsyncError) else None
     try:
         runs.finish(
@@ -112,7 +118,7 @@ def _close(
             reasons=opened.reasons,
             output=opened.output,
             failures=opened.failures,
-            error_code=code,
+            error_code=None if error is None else error_code(error),
             error_message=message,
         )
     except BrekzsyncError:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from brekzsync.domain.item_codes import CodeTemplate, rightful_holder
 from brekzsync.domain.keys import ProductKey, format_key
 from brekzsync.domain.products import Refusal
-from brekzsync.domain.texts import normalise_code
+from brekzsync.domain.texts import clean, normalise_code
 from brekzsync.flows.ports import ProductLedger, ProductSource, SourceRecord, Version
 from brekzsync.flows.scratch import Scratch
 
@@ -53,7 +53,9 @@ class ItemCodeClaims:
         if not versions:
             return {}
         holders = self._ledger.holders({version.code for version in versions})
-        shared = self._shared_hashes(versions[0].key[0], versions[-1].key[0])
+        shared = self._shared_hashes(versions[0].key_major, versions[-1].key_major)
+        if not shared and not holders:
+            return {}
         contested = [
             version
             for version in versions
@@ -111,7 +113,7 @@ class ItemCodeClaims:
                 continue
             if record.key in acknowledged:
                 alive.add(record.key)
-            code = normalise_code(self._template.render(self._source.combination(record)))
+            code = normalise_code(clean(self._template.render(self._source.combination(record)))[0])
             if code in codes:
                 counts[code] += 1
                 if len(wanting[code]) < _SAMPLE:

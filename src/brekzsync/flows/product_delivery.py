@@ -51,6 +51,10 @@ class Images(Protocol):
     @property
     def batch(self) -> int: ...
 
+    @property
+    def missing(self) -> int:
+        """How many images were asked for and not found."""
+
     def load(self, name: str) -> bytes | None: ...
 
 
@@ -130,35 +134,22 @@ class Lease(Protocol):
     def force(self) -> int: ...
 
 
-class LeasedDelivery:
-    """Leaves out versions whose lease still runs, for ``acknowledge = "result"``; leases are in key order."""
+class Leases:
+    """Which versions somebody is at work on (``acknowledge = "result"``); leases come in key order."""
 
-    def __init__(self, inner: FileDelivery | BulkDelivery, leases: Iterator[Lease]) -> None:
-        self._inner = inner
+    def __init__(self, leases: Iterator[Lease]) -> None:
         self._leases = leases
         self._next = next(leases, None)
 
-    def deliver(self, versions: Sequence[Version], previous: Mapping[ProductKey, Item]) -> int:
-        """Deliver those nobody is at work on."""
-        waiting = self._waiting(versions[-1].key)
-        free = [
-            version
-            for version in versions
-            if (*version.key, version.fingerprint, version.force) not in waiting
-        ]
-        return self._inner.deliver(free, previous) if free else 0
-
-    def finish(self) -> None:
-        """Complete what is staged."""
-        self._inner.finish()
-
-    def _waiting(self, last: ProductKey) -> set[tuple[int, int, bytes, int]]:
+    def free(self, versions: Sequence[Version]) -> list[Version]:
+        """Those without a lease, of versions in key order, after all asked for before."""
         waiting = set()
+        last = versions[-1].key if versions else (-1, -1)
         while self._next is not None and (self._next.key_major, self._next.key_minor) <= last:
             lease = self._next
             waiting.add((lease.key_major, lease.key_minor, lease.fingerprint, lease.force))
             self._next = next(self._leases, None)
-        return waiting
+        return [one for one in versions if (*one.key, one.fingerprint, one.force) not in waiting]
 
 
 class BaselineDelivery:

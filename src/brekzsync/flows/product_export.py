@@ -30,6 +30,7 @@ from brekzsync.flows.ports import (
     SourceRecord,
     Version,
 )
+from brekzsync.flows.product_delivery import Leases
 from brekzsync.flows.scratch import Scratch
 
 BATCH = 1000
@@ -57,6 +58,7 @@ class ExportParts(NamedTuple):
     mapper: ItemMapper
     claims: ItemCodeClaims
     judge: Judge
+    leases: Leases | None
     layout: bytes
     now: int
 
@@ -172,19 +174,29 @@ class ProductExport:
         """Settle, deliver and acknowledge what has been gathered."""
         batch, self._batch = self._batch, []
         previous = self._previous(batch)
-        contenders = [version for version in batch if self._may_keep_code(version, previous)]
-        refusals = self._parts.claims.refusals(contenders)
-        ready = []
-        for version in contenders:
-            refusal = refusals.get(version.key)
-            if refusal is not None:
-                self._fail(version.key, refusal, version.repeated_reason)
-            else:
-                ready.append(version)
-        ready = self._within_limit(ready)
+        contenders = (
+            [version for version in batch if self._may_keep_code(version, previous)] if previous else batch
+        )
+        refusals = self._parts.claims.refusals(_newcomers(contenders, previous))
+        if refusals:
+            for version in contenders:
+                if version.key in refusals:
+                    self._fail(version.key, refusals[version.key], version.repeated_reason)
+            contenders = [version for version in contenders if version.key not in refusals]
+        leases = self._parts.leases
+        ready = self._within_limit(contenders if leases is None else self._not_at_work(leases, contenders))
         if ready:
             self.tally.delivered += self._parts.delivery.deliver(ready, previous)
         self._parts.notes.flush()
+
+    def _not_at_work(self, leases: Leases, versions: list[Version]) -> list[Version]:
+        """Those nobody is at work on; the others were served, and their results are awaited."""
+        free = leases.free(versions)
+        waiting = len(versions) - len(free)
+        self.tally.left += waiting
+        if waiting:
+            self.tally.reasons["in_flight"] += waiting
+        return free
 
     def _previous(self, batch: Collection[Version]) -> dict[ProductKey, Item]:
         acknowledged = [version.key for version in batch if version.prior_fingerprint is not None]
@@ -227,6 +239,17 @@ class ProductExport:
         for major, minor, prior_fingerprint, prior_force in gone.stream("SELECT * FROM gone"):
             self.tally.reasons["deleted"] += 1
             self._parts.notes.clear(Clearing(major, minor, "deleted", prior_fingerprint, prior_force))
+
+
+def _newcomers(versions: list[Version], previous: dict[ProductKey, Item]) -> list[Version]:
+    """Those whose item code the ERP does not know as theirs; the others hold it and keep it."""
+    if not previous:
+        return versions
+    return [
+        version
+        for version in versions
+        if (before := previous.get(version.key)) is None or normalise_code(before.code) != version.code
+    ]
 
 
 def _is_live(known: Known) -> bool:

@@ -33,7 +33,7 @@ from brekzsync.flows.product_delivery import (
     Images,
     ItemFolder,
     Lease,
-    LeasedDelivery,
+    Leases,
     Preview,
 )
 from brekzsync.flows.product_export import ExportOptions, ExportParts, ProductExport
@@ -166,11 +166,12 @@ class ProductRun:
     def _export(self, opened: OpenRun, request: ExportRequest, progress: Progress) -> ExportOutcome:
         now = self.clock()
         files = not (request.dry_run or request.baseline)
-        if files:
-            self.outbox.prepare()
         with ExitStack() as stack:
             shop = stack.enter_context(self.open_shop(now))
             wanted = _wanted(shop, request)
+            if files:
+                self.outbox.prepare()
+                opened.output = str(self.outbox.directory)
             mapping = self.mapping(shop)
             delivery = self._delivery(stack, opened, request, mapping, _yesterday(now, shop.time_zone))
             export = self._converging(opened, request, shop, mapping, delivery, wanted, milliseconds(now))
@@ -184,6 +185,10 @@ class ProductRun:
                         self.write_index(now)
                 raise
             finally:
+                if self.images.missing:
+                    export.tally.warnings["image_missing"] += self.images.missing
+                if isinstance(delivery, BaselineDelivery):
+                    export.tally.take_as_known(delivery.accepted)
                 opened.counts, opened.reasons = export.tally.counts(), export.tally.all_reasons()
                 opened.failures = export.tally.signature
         indexed = self.write_index(now) if files else None
@@ -215,6 +220,9 @@ class ProductRun:
             mapper=mapping.mapper,
             claims=ItemCodeClaims(source, self.ledger, mapping.template, judge.is_eligible),
             judge=judge,
+            leases=None
+            if self.lease is None or request.baseline
+            else Leases(self.served.leased(self.clock())),
             layout=mapping.layout,
             now=now,
         )
@@ -236,13 +244,10 @@ class ProductRun:
             )
         if request.dry_run:
             return Preview()
-        inner: FileDelivery | BulkDelivery
         if request.bulk:
             writer = stack.enter_context(self.bulk_writer(opened.name, mapping, yesterday))
-            inner = BulkDelivery(writer, self.images, self._accepting_staged(opened))
-        else:
-            inner = FileDelivery(self.outbox, mapping.writer, self.images, yesterday, self._accepting(opened))
-        return inner if self.lease is None else LeasedDelivery(inner, self.served.leased(self.clock()))
+            return BulkDelivery(writer, self.images, self._accepting_staged(opened))
+        return FileDelivery(self.outbox, mapping.writer, self.images, yesterday, self._accepting(opened))
 
     def _accepting(self, opened: OpenRun) -> Accept:
         """Acknowledge what was delivered, or note it as served until its result comes."""

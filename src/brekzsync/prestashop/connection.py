@@ -10,21 +10,47 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
+from time import sleep
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, create_engine, event, inspect
+from sqlalchemy import (
+    Column,
+    Connection,
+    CursorResult,
+    Engine,
+    MetaData,
+    Select,
+    Table,
+    create_engine,
+    event,
+    func,
+    inspect,
+    select,
+)
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from brekzsync.errors import AccessDenied, BrekzsyncError, ConfigurationError, Unavailable
 
 CONNECT_TIMEOUT = 10  # seconds
+_FIRST_WAIT = 0.3  # seconds
 READ_TIMEOUT = 120  # seconds one page may take; a page is a few thousand rows
 RawRow = tuple[Any, ...]
 
 _UNREACHABLE = {2002, 2003, 2005, 2006, 2013, 1040, 1053, 1205, 1213, 1927}
 _DENIED = {1044, 1045, 1142, 1143, 1370, 1698}
+
+
+# One question instead of one for each of thirty tables.
+_SCHEMA = Table(
+    "columns",
+    MetaData(),
+    *map(Column, ("table_schema", "table_name", "column_name")),
+    schema="information_schema",
+)
+_COLUMNS = select(_SCHEMA.c.table_name, _SCHEMA.c.column_name).where(
+    _SCHEMA.c.table_schema == func.database()
+)
 
 
 class ShopDatabase:
@@ -81,19 +107,39 @@ class Snapshot:
     def __init__(self, connection: Connection, database: ShopDatabase) -> None:
         self._connection = connection
         self._database = database
+        self._texts: dict[Select[Any], Any] = {}
         self._one_at_a_time = Lock()  # the reader of the next page and a look-up share the connection
 
     def rows(self, statement: Select[Any], parameters: Mapping[str, Any] | None = None) -> Sequence[RawRow]:
         """All rows as plain tuples of raw values (see ``text``). Raises Unavailable and its siblings."""
         with self._one_at_a_time, self._database.errors():
-            result = self._connection.execute(statement, parameters or {})
+            result = self._execute(statement, parameters or {})
             cursor = result.cursor  # plain tuples: SQLAlchemy's Row costs more than the row itself
             rows = cursor.fetchall() if cursor is not None else ()
             result.close()
             return rows
 
+    def _execute(self, statement: Select[Any], parameters: Mapping[str, Any]) -> CursorResult[Any]:
+        """A page's statements are run hundreds of times: each is made into text once, if it has one text."""
+        if statement not in self._texts:
+            compiled = statement.compile(dialect=self._connection.dialect)
+            has_lists = bool(compiled.post_compile_params)  # its text depends on the lists' lengths
+            self._texts[statement] = None if has_lists else compiled
+        text = self._texts[statement]
+        if text is None:
+            return self._connection.execute(statement, parameters)
+        given = text.construct_params(dict(parameters))
+        ordered = tuple(given[name] for name in text.positiontup) if text.positiontup else given
+        return self._connection.exec_driver_sql(str(text), ordered)
+
     def table_columns(self, names: Sequence[str]) -> dict[str, set[str]]:
         """The columns of those of ``names`` that exist (lower-cased names)."""
+        if self._connection.dialect.name in ("mysql", "mariadb"):
+            columns = _COLUMNS.where(_SCHEMA.c.table_name.in_(list(names)))
+            found: dict[str, set[str]] = {}
+            for table, column in self.rows(columns):
+                found.setdefault(str(table), set()).add(str(column).lower())
+            return found
         with self._database.errors():
             inspector = inspect(self._connection)
             present = set(inspector.get_table_names())
@@ -154,7 +200,14 @@ def _engine(url: URL, connect_timeout: int) -> Engine:
         arguments["write_timeout"] = READ_TIMEOUT
     if "charset" not in url.query:
         url = url.update_query_dict({"charset": "utf8mb4"})
-    return create_engine(url, connect_args=arguments, isolation_level="REPEATABLE READ")
+    try:
+        return create_engine(url, connect_args=arguments, isolation_level="REPEATABLE READ")
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise ConfigurationError(
+            f"[shop] database asks for the driver {url.get_driver_name()!r}, which is not installed.",
+            hint="Write mysql://user:password@host/database: the fastest installed driver is then taken.",
+            code="driver_missing",
+        ) from error
 
 
 def _raw_sqlite(connection: Any, _record: object) -> None:
@@ -182,9 +235,16 @@ def _switch_to_raw(driver: str, connection: Any) -> Any:
 
 def _patiently(connect: Callable[[], Connection]) -> Connection:
     """The one retry policy of the shop: a restart of the server is waited for, briefly."""
+    try:
+        return connect()
+    except Unavailable:
+        sleep(_FIRST_WAIT)
+    # Imports asyncio, which a run that got its connection at once has no use for.
+    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
     retrying = Retrying(
         retry=retry_if_exception_type(Unavailable),
-        stop=stop_after_attempt(3),
+        stop=stop_after_attempt(2),
         wait=wait_random_exponential(multiplier=0.5, max=5),
         reraise=True,
     )

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from brekzsync.domain.products import Combination, Product
 from brekzsync.domain.specific_prices import full_days, price_paid
 from brekzsync.prestashop.connection import number, text
 from brekzsync.prestashop.queries import Raw
+from brekzsync.prestashop.records import SourceProduct, SourceRecord
 from brekzsync.prestashop.reference_data import decimal, specific_price
-
-if TYPE_CHECKING:
-    from brekzsync.prestashop.products import SourceProduct, SourceRecord
 
 _decimal = lru_cache(maxsize=4096)(decimal)  # prices, weights and rates repeat across a catalogue
 _sum = lru_cache(maxsize=4096)(Decimal.__add__)

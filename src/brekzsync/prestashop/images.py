@@ -56,7 +56,9 @@ class ShopImages:
         import httpx2
 
         try:
-            with httpx2.stream("GET", f"{self._url}/img/p/{path}", timeout=TIMEOUT) as response:
+            with httpx2.stream(
+                "GET", f"{self._url}/img/p/{path}", timeout=TIMEOUT, follow_redirects=True
+            ) as response:
                 if response.status_code != 200:
                     return None
                 data = bytearray()

@@ -7,22 +7,23 @@ the next is read. Records stay undecoded: most are only compared.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import blake2b
 from marshal import dumps
-from typing import Any, NamedTuple
+from typing import Any
 
 from brekzsync.domain.eligibility import CLEAR, Standing
 from brekzsync.domain.item_codes import CodeTemplate
-from brekzsync.domain.keys import ProductKey
 from brekzsync.domain.products import Combination
-from brekzsync.domain.texts import clean, normalise_code
+from brekzsync.domain.texts import clean
 from brekzsync.prestashop.connection import RawRow, number, text
 from brekzsync.prestashop.decoding import Decoder
 from brekzsync.prestashop.pages import Page, PageReader
 from brekzsync.prestashop.queries import CombinationRow, ProductRow, Raw
+from brekzsync.prestashop.records import SourceProduct, SourceRecord
 from brekzsync.prestashop.reference_data import ReferenceData
 
 _CODE_VALUES: dict[str, Callable[[RawRow], str]] = {
@@ -35,48 +36,16 @@ _CODE_VALUES: dict[str, Callable[[RawRow], str]] = {
 }
 """The fields of an item code's template, from a row of ``PageReader.codes``."""
 
-PAGE_PRODUCTS = 500
+PAGE_PRODUCTS = 1000
+_SWITCH_INTERVAL = 0.0005  # seconds
 PAGE_CODES = 2000  # products; their rows are narrow
 _MARSHAL = 2  # the last marshal format without back references: equal rows always give equal bytes
 
 
-class SourceProduct(NamedTuple):
-    """What all combinations of a product share: its row and what it refers to, resolved to raw values.
-
-    ``resaved`` holds both ``date_upd`` values: either one moving is a re-save, whichever way the clock stepped.
-    """
-
-    row: ProductRow
-    names: tuple[bytes, ...]
-    brand: bytes
-    category: bytes
-    rate: bytes | None
-    cover: bytes
-    group_reduction: bytes
-    resaved: bytes
-
-
-class SourceRecord(NamedTuple):
-    """One combination, undecoded; ``row`` has the fields of ``CombinationRow`` and is None for a product
-    without combinations. Equal digests (under one salt) mean equal items and re-save marks."""
-
-    key: ProductKey
-    digest: bytes
-    standing: Standing
-    product: SourceProduct
-    row: RawRow | None
-    id_image: bytes
-    attributes: tuple[bytes, ...]
-    special: RawRow | None
-
-    @property
-    def resaved(self) -> bytes:
-        """What moves when somebody saves the product again."""
-        return self.product.resaved
-
-
 _new = tuple.__new__  # a third of what NamedTuple's own constructor costs, 100,000 times a run
 _ID, _ID_COMBINATION, _REFERENCE = 0, 1, 2
+_YES: frozenset[Raw] = frozenset((b"1", 1))  # as MySQL's and SQLite's drivers give a flag
+_NO: frozenset[Raw] = frozenset((b"0", 0, None))
 _ID_SHOP, _EXCLUDED = CombinationRow._fields.index("id_shop"), CombinationRow._fields.index("excluded")
 
 
@@ -93,7 +62,7 @@ class Catalogue:
         self._reader = reader
         self._reference = reference
         self._languages = languages
-        self._salt = salt
+        self._keyed = blake2b(digest_size=16, key=salt)  # copied each time: keying costs as much as hashing
         self._no_attributes = (b"",) * len(languages)
         self._decoder = Decoder()
 
@@ -131,7 +100,8 @@ class Catalogue:
             for row in rows:
                 code = fill([value(row) for value in values])
                 if code:
-                    yield hash(normalise_code(code if code.isprintable() else clean(code)[0])), int(row[_ID])
+                    cleaned = clean(code)[0]
+                    yield hash(cleaned.upper()), int(row[_ID])
 
     def _records(self, page: Page) -> Iterator[SourceRecord]:
         combinations, images, attributes = page.combinations, page.images, page.attributes
@@ -147,7 +117,7 @@ class Catalogue:
                 position += 1
                 own = row[_ID_COMBINATION]
                 key, special, its = (id_product, int(own)), None, standing
-                if row[_ID_SHOP] is None or number(row[_EXCLUDED]):
+                if row[_ID_SHOP] is None or row[_EXCLUDED] not in _NO:
                     its = _own_standing(its, row)
                 if intricate:
                     its, special = self._intricate(page, raw_id, key[1], its)
@@ -186,7 +156,8 @@ class Catalogue:
             page.covers.get(row.id_product, b""),
             page.group_reductions.get(row.id_product, reference.group_reduction),
         )
-        digest = blake2b(dumps((raw, shared), _MARSHAL), digest_size=16, key=self._salt)
+        digest = self._keyed.copy()
+        digest.update(dumps((raw, shared), _MARSHAL))
         resaved = dumps((row.date_upd, row.shop_date_upd), _MARSHAL)
         return _new(SourceProduct, (row, *shared, resaved)), _standing(row), digest
 
@@ -202,9 +173,9 @@ class Catalogue:
 
 
 def _standing(row: ProductRow) -> Standing:
-    active, finished, excluded = number(row.active) == 1, number(row.state) == 1, number(row.excluded) != 0
-    if active and finished and not excluded:
+    if row.active in _YES and row.state in _YES and row.excluded in _NO:  # nearly all
         return CLEAR
+    active, finished, excluded = number(row.active) == 1, number(row.state) == 1, number(row.excluded) != 0
     return Standing(excluded, (), row.active is not None, active, finished)
 
 
@@ -224,7 +195,12 @@ def _with_packs(standing: Standing, packs: list[RawRow], id_product_attribute: i
 @contextmanager
 def _reading_ahead() -> Iterator[ThreadPoolExecutor]:
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="shop-reader")
+    before = sys.getswitchinterval()
+    # The reader mostly waits for the server; with the usual 5 ms it would wait as long again, a dozen times a
+    # page, for its turn to go on.
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     try:
         yield worker
     finally:
+        sys.setswitchinterval(before)
         worker.shutdown(wait=True, cancel_futures=True)

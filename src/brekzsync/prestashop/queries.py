@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, literal, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, false, func, literal, or_, select
 
 from brekzsync.errors import ConfigurationError
 from brekzsync.prestashop.tables import ShopTables
@@ -223,7 +223,7 @@ class CatalogueQueries:
         return select(lang.c.id_product, lang.c.id_lang, lang.c.name).where(
             products(lang.c.id_product),
             lang.c.id_shop == self.scope.id_shop,
-            lang.c.id_lang.in_(self.scope.id_langs),
+            or_(*(lang.c.id_lang == id_lang for id_lang in self.scope.id_langs), false()),
         )
 
     def _covers(self, products: _Narrow) -> Select[Any]:
@@ -274,7 +274,7 @@ def specials(tables: ShopTables, scope: Scope, products: _Narrow) -> Select[Any]
     rest = ("from_quantity", "price", "reduction", "reduction_type", "reduction_tax", "from", "to")
     return select(*(special.c[name] for name in columns + concerns + rest)).where(
         products(special.c.id_product),
-        *(special.c[name].in_((0, getattr(scope, name))) for name in concerns),
+        *(or_(special.c[name] == 0, special.c[name] == getattr(scope, name)) for name in concerns),
         special.c.id_customer == 0,
         special.c.id_cart == 0,
         special.c.from_quantity <= 1,

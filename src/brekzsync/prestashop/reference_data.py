@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Select, and_, or_, select
@@ -78,6 +79,7 @@ def read_reference_data(
     )
 
 
+@lru_cache(maxsize=4096)  # all combinations of a product look at the same few
 def specific_price(row: RawRow) -> SpecificPrice:
     """A raw row decoded."""
     raw = SpecialRow._make(row)
@@ -168,7 +170,7 @@ def _rates(snapshot: Snapshot, tables: ShopTables, scope: Scope) -> dict[Raw, by
 def _attribute_names(snapshot: Snapshot, tables: ShopTables, scope: Scope) -> dict[Raw, AttributeName]:
     attribute, group, lang = tables.attribute, tables.attribute_group, tables.attribute_lang
     orders = {
-        row[0]: (int(row[1]), int(row[2]), int(row[0]))
+        row[0]: (number(row[1]), number(row[2]), number(row[0]))
         for row in snapshot.rows(
             select(attribute.c.id_attribute, group.c.position, attribute.c.position).join(
                 group, group.c.id_attribute_group == attribute.c.id_attribute_group

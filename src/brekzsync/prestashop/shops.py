@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from brekzsync.domain.specific_prices import DEFAULT_PRIORITIES, Visitor
 from brekzsync.errors import ConfigurationError
-from brekzsync.prestashop.connection import Snapshot
+from brekzsync.prestashop.connection import Snapshot, number
 from brekzsync.prestashop.tables import ShopTables
 
 _SETTINGS = (
@@ -96,7 +96,8 @@ def _missing_tables(names: Sequence[str], missing: Sequence[str], prefix: str) -
         )
     return ConfigurationError(
         f"The shop's database lacks {', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}.",
-        hint="Check [shop] database and table_prefix: this is not (the whole of) a PrestaShop database.",
+        hint="Check [shop] database and table_prefix, and that its user has SELECT on all of the shop's tables:"
+        " a table one may not read looks like one that is missing.",
     )
 
 
@@ -112,7 +113,7 @@ def read_data_shop(
     )
     shops = {int(row[0]): str(row[1]) for row in rows}
     id_shop = _find_shop(shops, wanted)
-    id_shop_group = next(int(row[2]) for row in rows if int(row[0]) == id_shop)
+    id_shop_group = next(number(row[2]) for row in rows if int(row[0]) == id_shop)
     settings = _read_settings(snapshot, tables, id_shop, id_shop_group)
     languages = _pairs(snapshot, tables.lang.c.iso_code, tables.lang.c.id_lang)
     id_lang = _find_language(languages, language, int(settings.get("PS_LANG_DEFAULT") or 0))

@@ -24,7 +24,6 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.dml import Insert, UpdateBase
 from sqlalchemy.types import TypeEngine
@@ -49,6 +48,8 @@ def insert_missing(dialect: Dialect, table: Table, values: Mapping[str, ColumnEl
     """Insert the batch's rows, leaving alone those whose key exists."""
     source = select(*values.values())
     if dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # half as slow to import as all of SQLAlchemy
+
         return postgresql.insert(table).from_select(list(values), source).on_conflict_do_nothing()
     # IGNORE hides no other error here: what is staged has already passed columns of the same types.
     statement = insert(table).prefix_with("OR IGNORE", dialect="sqlite")

@@ -12,22 +12,17 @@ How SQLite is set up, and why:
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import sleep
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
-from tenacity import (
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_random_exponential,
-)
 
 from brekzsync.errors import ConfigurationError
 from brekzsync.state.translation import NothingDone, describe, translate
@@ -107,7 +102,7 @@ class Database:
         repeat by themselves: a force, an exclusion, a claim, the record of a run. Those are written with
         ``durable=True``, which also makes all commits before them durable. A killed process loses neither.
         """
-        return _policy()(lambda: self._write_once(work, durable))
+        return _patiently(lambda: self._write_once(work, durable))
 
     def prepare_file(self) -> None:
         """Give a new SQLite file its page size and WAL, which both outlive this connection.
@@ -137,7 +132,7 @@ class Database:
         """A connection that the caller closes; trying again for a while when the server does not answer."""
         if self.backend == "sqlite":  # there is no server to wait for
             return self._connect_once()
-        return _policy()(self._connect_once)
+        return _patiently(self._connect_once)
 
     def _connect_once(self) -> Connection:
         try:
@@ -161,14 +156,28 @@ class Database:
             return work(connection)
 
 
-def _policy() -> Retrying:
+def _patiently(action: Callable[[], Result]) -> Result:
     """The one policy for trying again: four times within twenty seconds, only when nothing was done."""
-    return Retrying(
-        stop=stop_after_attempt(4) | stop_after_delay(20),
+    try:
+        return action()
+    except NothingDone:
+        sleep(random.uniform(0.05, 0.3))
+    # Imports asyncio, which is needed only by who waits for a database.
+    from tenacity import (
+        Retrying,
+        retry_if_exception_type,
+        stop_after_attempt,
+        stop_after_delay,
+        wait_random_exponential,
+    )
+
+    retrying = Retrying(
+        stop=stop_after_attempt(3) | stop_after_delay(20),
         wait=wait_random_exponential(multiplier=0.2, max=3),
         retry=retry_if_exception_type(NothingDone),
         reraise=True,
     )
+    return retrying(action)
 
 
 _PACKAGES: Final = {"MySQLdb": "'brekzsync[fast]'", "pymysql": "pymysql", "psycopg": "'psycopg[binary]'"}

@@ -95,6 +95,21 @@ def upgrade(url: str) -> Upgrade:
         database.close()
 
 
+def planned_upgrade(url: str) -> Upgrade:
+    """What ``upgrade`` would do; nothing is written."""
+    parsed = parse_url(url)
+    if _is_missing_file(parsed):
+        return Upgrade(None, schema.HEAD)
+    database = Database(parsed, read_only=True)
+    try:
+        found = schema.current(database)
+        if found is not None:
+            schema.check_not_newer(database, found)
+        return Upgrade(found, schema.HEAD)
+    finally:
+        database.close()
+
+
 class _MissingInDryRun(Exception):
     """A dry run found a database without our tables."""
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from brekzsync.domain.ledger import Acknowledgement
+from brekzsync.errors import PermanentError
 
 STAGED_TABLE: Final = "acknowledgement"
 _BATCH: Final = 2_000
@@ -24,22 +26,36 @@ class StagedFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1024"):
-            self._connection.execute(f"PRAGMA {pragma}")
-        self._connection.execute(
-            f"CREATE TABLE IF NOT EXISTS {STAGED_TABLE} (number INTEGER PRIMARY KEY, {_FIELDS})"
-        )
+        with _explained(path):
+            self._connection = sqlite3.connect(path, isolation_level=None)
+            for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1024"):
+                self._connection.execute(f"PRAGMA {pragma}")
+            self._connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {STAGED_TABLE} (number INTEGER PRIMARY KEY, {_FIELDS})"
+            )
 
     def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Add rows with the fields of ``Acknowledgement``, in key order."""
-        self._connection.execute("BEGIN")
-        self._connection.executemany(f"INSERT INTO {STAGED_TABLE} ({_FIELDS}) VALUES ({_PLACES})", rows)
-        self._connection.execute("COMMIT")
+        """Add rows with the fields of ``Acknowledgement``, in key order. Raises PermanentError (a full disk)."""
+        with _explained(self.path):
+            self._connection.execute("BEGIN")
+            self._connection.executemany(f"INSERT INTO {STAGED_TABLE} ({_FIELDS}) VALUES ({_PLACES})", rows)
+            self._connection.execute("COMMIT")
 
     def close(self) -> None:
         """Close it; the file stays."""
         self._connection.close()
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise PermanentError(
+            f"Cannot write {path}: {error}.",
+            hint="Free some space there and run the same command again; nothing was acknowledged.",
+            code="disk_full" if "full" in str(error) or "I/O" in str(error) else "output_unusable",
+        ) from error
 
 
 def staged_batches(path: Path) -> Iterator[list[Acknowledgement]]:

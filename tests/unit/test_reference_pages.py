@@ -1,0 +1,115 @@
+"""The reference pages written by hand name what the code has, all of it and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from brekzsync.domain.eligibility import Criterion
+from brekzsync.settings.sections import Settings
+from brekzsync.state.tables import metadata
+from scripts import generate_reference
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "docs/reference"
+SOURCE = ROOT / "src/brekzsync"
+# The criterion that is the comparison itself: no record is skipped for it.
+COMPARED = Criterion.UPDATED
+
+
+def test_the_reasons_are_those_in_the_code() -> None:
+    documented = {code for code, kind in _reasons() if kind != "warning"}
+
+    skipped = {str(criterion) for criterion in Criterion if criterion is not COMPARED}
+    ended = {"deleted"} | {f"became_{criterion}" for criterion in skipped}
+    refused = set(_first_arguments("Refusal"))
+    left = set(re.findall(r'tally\.reasons\["(\w+)"\]', _all_source())) - {"deleted"}
+    assert documented == skipped | ended | refused | left
+
+
+def test_the_warnings_are_those_in_the_code() -> None:
+    documented = {code for code, kind in _reasons() if kind == "warning"}
+
+    assert documented == set(re.findall(r'warnings(?:\.append\(|\[)"(\w+)"', _all_source()))
+
+
+def test_every_table_and_column_of_the_state_is_explained() -> None:
+    text = (REFERENCE / "state.md").read_text(encoding="utf-8")
+    documented = {
+        name: set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+        for name, section in re.findall(
+            r"^## `(\w+)`[^\n]*\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL
+        )
+    }
+
+    assert documented == {
+        table.name: {column.name for column in table.columns} for table in metadata.sorted_tables
+    }
+
+
+def test_every_code_an_error_may_carry_is_listed() -> None:
+    text = (REFERENCE / "exit-codes.md").read_text(encoding="utf-8").partition("## More exact codes")[2]
+    listed = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+
+    # A document that tells of failed records has no exception behind it.
+    assert sorted(listed) == sorted({*_error_codes(), "records_failed"})
+
+
+@pytest.mark.parametrize("section", sorted(Settings.model_fields))
+def test_every_key_the_reference_explains_is_used(section: str) -> None:
+    model = Settings.model_fields[section].annotation
+    assert isinstance(model, type) or section == "targets"
+    keys = generate_reference.used_keys(section, model) if section != "targets" else []  # type: ignore[arg-type]
+    outside = "".join(
+        path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py") if "settings" not in path.parts
+    )
+
+    # ``acknowledge`` is read through the property that fills in its default.
+    unread = [key for key in keys if not re.search(rf"\.{key}(?:d_by)?\b", outside)]
+    assert unread == []
+
+
+def _reasons() -> list[tuple[str, str]]:
+    """(code, kind) of the table of reasons and warnings."""
+    text = (REFERENCE / "item-document.md").read_text(encoding="utf-8")
+    table = text.partition("| code | kind |")[2]
+    return re.findall(r"^\| `(\w+)` \| (\w+) \|", table, re.MULTILINE)
+
+
+def _all_source() -> str:
+    return "".join(path.read_text(encoding="utf-8") for path in sorted(SOURCE.rglob("*.py")))
+
+
+def _calls() -> Iterator[ast.Call]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                yield node
+
+
+def _first_arguments(function: str) -> Iterator[str]:
+    for call in _calls():
+        if isinstance(call.func, ast.Name) and call.func.id == function and call.args:
+            first = call.args[0]
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield first.value
+
+
+def _error_codes() -> Iterator[str]:
+    """What ``code=`` gives an error, beside the codes each kind of error has of itself."""
+    for call in _calls():
+        for keyword in call.keywords:
+            if keyword.arg == "code":
+                yield from _values(keyword.value)
+
+
+def _values(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.IfExp):
+        yield from _values(node.body)
+        yield from _values(node.orelse)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
