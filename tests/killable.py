@@ -189,7 +189,7 @@ class Killable:
             }
         )
         said, complaint = out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8")
-        assert (answer["orphans"], "Traceback" in complaint) == (0, False), complaint
+        assert (answer["orphans"], "Traceback" in complaint) == (False, False), complaint
         ended = Ended(
             number=self.number,
             code=answer["code"],

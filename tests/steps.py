@@ -27,7 +27,7 @@ from importlib import import_module
 from typing import Any
 
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: orphans become our children, so that their end can be waited for
-_PATIENCE = 20  # seconds an orphan has to end by itself
+_PATIENCE = 10  # seconds an orphan has to end by itself
 _IMPORTED = (
     "brekzsync.bootstrap",
     "brekzsync.cli",
@@ -209,7 +209,6 @@ def _serve() -> None:
         import_module(name)
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
     for line in sys.stdin:
-        started = time.monotonic()
         child = os.fork()
         if child == 0:
             code = 99
@@ -220,25 +219,22 @@ def _serve() -> None:
             finally:
                 os._exit(code)
         _, status = os.waitpid(child, 0)
-        ended = time.monotonic()
-        orphans = _await_orphans()
-        lingered = time.monotonic() - ended
-        answer = {"code": os.waitstatus_to_exitcode(status), "orphans": orphans, "lingered": lingered}
-        sys.stdout.write(json.dumps(answer | {"seconds": ended - started}) + "\n")
+        answer = {"code": os.waitstatus_to_exitcode(status), "orphans": _await_orphans()}
+        sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 
 
-def _await_orphans() -> int:
-    """Wait until no process of the run is left; how many had to be ended."""
+def _await_orphans() -> bool:
+    """Wait until no process of the run is left; whether one still is."""
     give_up = time.monotonic() + _PATIENCE
     while time.monotonic() < give_up:
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return 0
+            return False
         if not pid:
             time.sleep(0.002)
-    return 1
+    return True
 
 
 if __name__ == "__main__":

@@ -161,13 +161,14 @@ def _write(order: BulkOrder, source: IO[bytes]) -> Path:
     from brekzsync.exact.outbox import Outbox
     from brekzsync.state.staging import StagedFile
 
-    writer = ItemWriter(order.layout)
-    with Outbox(order.directory).open_bulk(order.run) as document:
+    writer, outbox = ItemWriter(order.layout), Outbox(order.directory)
+    unread = outbox.unread_document if any(True for _ in outbox.unread_items()) else _none_unread
+    with outbox.open_bulk(order.run) as document:
         path = Path(part_of(f"{document.path}.acknowledgements"))
         try:
             with closing(StagedFile(path)) as staged:
                 while (rows := _receive(source)) is not None:
-                    _add(document, writer, rows, order.yesterday)
+                    _add(document, writer, rows, order.yesterday, unread)
                     staged.add([row[:_ACKNOWLEDGEMENT] for row in rows])
             document.commit()
         except BaseException:
@@ -176,17 +177,21 @@ def _write(order: BulkOrder, source: IO[bytes]) -> Path:
     return path
 
 
-def _add(document: Any, writer: Any, rows: list[tuple[Any, ...]], yesterday: date) -> None:
+def _none_unread(_key: tuple[int, int]) -> None:
+    return None
+
+
+def _add(document: Any, writer: Any, rows: list[tuple[Any, ...]], yesterday: date, unread: Any) -> None:
     from brekzsync.exact.index import IndexEntry
 
-    add, element, prices, href = document.add, writer.element, writer.prices, document.name
+    add, parts, href = document.add, writer.parts, document.name
     for row in rows:
         major, minor, fingerprint, force, _, _, stored, _, _, _, different_at, before, image = row
         item = Item.from_stored(stored)
         previous = None if before is None else Item.from_stored(before)
         modified, version = moment_text(different_at), version_text(fingerprint, force)
         entry = IndexEntry(major, minor, item.code, modified, version).line(href)
-        add(element(item, previous, image), prices(item, previous, yesterday), entry)
+        add(*parts(item, previous, yesterday, image, unread((major, minor))), entry)
 
 
 def _send(stream: IO[bytes] | None, value: Any) -> None:

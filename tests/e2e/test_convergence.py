@@ -26,7 +26,7 @@ from brekzsync.demo.seed import seed_shop
 from tests.exports import NOW, Installation, installation
 from tests.killable import KILLED, Ended, Key, Stepper, differences, killable, says, stepper
 from tests.services.mariadb import MariaDB
-from tests.shops import NO_LIMIT, special_price
+from tests.shops import NO_LIMIT, keys_of, special_price
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 CONFLICTS = {"duplicate_item_code", "item_code_changed"}
@@ -63,11 +63,7 @@ class Shop:
 
     def keys(self) -> list[Key]:
         """Every combination there is."""
-        with closing(sqlite3.connect(self._path)) as shop:
-            return shop.execute(
-                "SELECT p.id_product, COALESCE(a.id_product_attribute, 0) FROM ps_product p"
-                " LEFT JOIN ps_product_attribute a ON a.id_product = p.id_product ORDER BY 1, 2"
-            ).fetchall()
+        return list(keys_of(self._path))
 
     def reference(self, key: Key) -> str:
         """A combination's own reference, else its product's."""
@@ -468,7 +464,7 @@ class Story:
         for key, item in expected.items():
             has = self.subject.erp[key]
             # What a run showed and did not live to acknowledge is delivered again, unless the shop went back to
-            # what was acknowledged before: see the test at the end.
+            # what was acknowledged before (tests/integration/test_kill_matrix.py shows it).
             assert says(has.document, item) or has.number in self.subject.cut_off, (key, item, has)
 
 

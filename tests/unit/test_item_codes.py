@@ -102,3 +102,23 @@ def test_whom_the_erp_knows_by_a_code_keeps_it_and_several_newcomers_block_each_
     claimants: list[ProductKey], acknowledged: list[ProductKey], holder: ProductKey | None
 ) -> None:
     assert rightful_holder(claimants, acknowledged) == holder
+
+
+@pytest.mark.parametrize(
+    ("template", "apart"),
+    [
+        ("key", True),
+        ("{reference}-{id_product_attribute}", True),
+        ("{ean13}.{id_product_attribute}", True),
+        ("{id_product}-{id_product_attribute}", True),
+        ("reference", False),
+        ("ean13", False),
+        ("{id_product}{id_product_attribute}", False),  # 1 and 23, 12 and 3
+        ("{reference}1{id_product_attribute}", False),
+        ("{reference} {id_product_attribute}", False),  # a blank may be folded away
+        ("{id_product_attribute}-{reference}", False),
+        ("{reference}-{id_product_attribute}X", False),
+    ],
+)
+def test_only_a_code_that_ends_with_the_id_tells_combinations_apart(template: str, apart: bool) -> None:
+    assert CodeTemplate(template).tells_combinations_apart is apart

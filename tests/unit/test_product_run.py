@@ -93,6 +93,9 @@ class Around:
         self.full_after -= 1
         self.log.append("wrote " + " ".join(format_key(key) for key, _ in batch))
 
+    def unread_document(self, key: ProductKey) -> None:
+        """Nobody leaves anything unread here."""
+
     def withdraw(self, keys: Collection[ProductKey]) -> int:
         self.log.append("withdrew " + " ".join(map(format_key, keys)))
         return len(keys)
@@ -102,7 +105,12 @@ class Around:
         return 7
 
     def document(
-        self, item: Item, previous: Item | None, yesterday: date, image_data: bytes | None = None
+        self,
+        item: Item,
+        previous: Item | None,
+        yesterday: date,
+        image_data: bytes | None = None,
+        unread: Any = None,
     ) -> bytes:
         self.yesterdays.add(yesterday)
         return item.code.encode()

@@ -649,7 +649,12 @@ def test_the_hashes_are_those_of_the_codes_items_get(
     monkeypatch.setattr(products, "PAGE_CODES", size)
     made = CodeTemplate(template)
     with catalogue_of(f"sqlite:///{demo}") as catalogue:
-        codes = [(made.render(catalogue.combination(record)), record.key[0]) for record in catalogue.stream()]
+        codes = [
+            (made.render(catalogue.combination(record)), record.key[0])
+            for record in catalogue.stream()
+            # Where the id ends the code, only products without combinations can share one.
+            if record.key[1] == 0 or not made.tells_combinations_apart
+        ]
         hashes = sorted(catalogue.code_hashes(made))
     assert hashes == sorted((hash(normalise_code(code)), product) for code, product in codes if code)
 

@@ -267,7 +267,7 @@ def test_a_mistake_is_named_with_its_remedy(write: Write, text: str, message: st
     ("section", "line", "sentence"),
     [
         ("products", 'item_code = "sku"', 'must be "reference", "ean13", "key" or a template'),
-        ("products", 'item_code = "{sku}"', "may only hold {reference}, {ean13}, {key}"),
+        ("products", 'item_code = "{sku}"', "may only hold {reference}, {product_reference}, {ean13}, {key}"),
         ("products", 'item_code = "{reference!r}"', "may only hold"),
         ("products", 'item_code = "{reference"', "unbalanced"),
         ("products", 'exclude_column = "ps_product.x; drop"', "without the table prefix"),

@@ -92,7 +92,8 @@ def show(invocation: Invocation, report: TargetReport, request: ExportRequest) -
         return
     if console.is_json:
         return
-    console.table(_title(report, request), ["Combinations", "Count"], _rows(report, request))
+    if console.verbosity >= 0:
+        console.table(_title(report, request), ["Combinations", "Count"], _rows(report, request))
     if report.tally.failures:
         shown = len(report.tally.failures)
         more = f" (the first {shown} of {report.tally.failed})" if report.tally.failed > shown else ""

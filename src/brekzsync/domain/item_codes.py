@@ -19,6 +19,9 @@ FIELDS = ("reference", "product_reference", "ean13", "id_product", "id_product_a
 """What a template may name; ``reference`` falls back to the product's."""
 
 
+_SEPARATORS = tuple("-_./:#")
+
+
 class CodeSource(Protocol):
     """What a code is made of; ``domain.products.Combination`` is one."""
 
@@ -71,6 +74,17 @@ class CodeTemplate:
         if self._is_bare:
             return values[0]
         return self._pattern.format(*values)
+
+    @property
+    def tells_combinations_apart(self) -> bool:
+        """Whether two combinations (products without any aside) can never have the same code.
+
+        So it is when the code ends with their id and what stands before the id is certain not to be a digit.
+        """
+        literal, field, _, _ = list(Formatter().parse(self.template))[-1]
+        if field == "key":  # a hyphen stands before the id in it
+            return True
+        return field == "id_product_attribute" and literal.endswith(_SEPARATORS)
 
     @property
     def wants(self) -> str:

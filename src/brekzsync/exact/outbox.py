@@ -17,6 +17,7 @@ from threading import Event, Thread
 
 from brekzsync.exact.bulk import BulkFile, entries_path
 from brekzsync.exact.durable import PART, sync_folder, translated, write_whole
+from brekzsync.exact.eexact.unread import Unread
 from brekzsync.exact.index import EntriesOf, IndexEntry, Key, write_index
 
 __all__ = ["BulkFile", "EntriesOf", "IndexEntry", "Key", "Outbox"]
@@ -93,6 +94,15 @@ class Outbox:
             if withdrawn:
                 sync_folder(self.items_directory)
         return withdrawn
+
+    def unread_document(self, key: Key) -> Unread | None:
+        """The document of an item that lies there unread, if one does."""
+        with translated(self.items_directory):
+            try:
+                with open(self._path_of(key), encoding="utf-8") as file:
+                    return Unread(file.read())
+            except (FileNotFoundError, NotADirectoryError):
+                return None
 
     def unread_items(self) -> Iterator[Key]:
         """The keys of the item files lying there, in no order."""

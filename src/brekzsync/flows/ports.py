@@ -40,7 +40,8 @@ class ProductSource(Protocol):
         """The combinations of these products in key order."""
 
     def code_hashes(self, template: CodeTemplate) -> Iterator[tuple[int, int]]:
-        """``hash`` of the normalised item code and id_product of every combination, eligible or not."""
+        """``hash`` of the normalised item code and id_product of every combination, eligible or not, whose code
+        another could have too."""
 
     def combination(self, record: SourceRecord) -> Combination:
         """A record decoded and resolved."""

@@ -25,12 +25,20 @@ class DocumentWriter(Protocol):
     """Writes items as eExact; ``yesterday`` is the day before today in the data shop's time zone."""
 
     def document(
-        self, item: Item, previous: Item | None, yesterday: date, image_data: bytes | None = None
+        self,
+        item: Item,
+        previous: Item | None,
+        yesterday: date,
+        image_data: bytes | None = None,
+        unread: Any = None,
     ) -> bytes: ...
 
 
 class ItemFolder(Protocol):
     """Takes one document per item, durably, replacing unread older ones."""
+
+    def unread_document(self, key: ProductKey) -> object | None:
+        """What lies there of the item and would be replaced, for ``DocumentWriter.document``."""
 
     def write_items(self, batch: Sequence[tuple[ProductKey, bytes]]) -> None: ...
 
@@ -72,10 +80,19 @@ class FileDelivery:
 
     def deliver(self, versions: Sequence[Version], previous: Mapping[ProductKey, Item]) -> int:
         """Write them, then accept them; few at a time when their images come along."""
-        write, load = self._writer.document, self._images.load
+        write, load, unread = self._writer.document, self._images.load, self._folder.unread_document
         for some in batched(versions, self._images.batch):
             documents = [
-                (one.key, write(one.item, previous.get(one.key), self._yesterday, load(one.item.image)))
+                (
+                    one.key,
+                    write(
+                        one.item,
+                        previous.get(one.key),
+                        self._yesterday,
+                        load(one.item.image),
+                        unread(one.key) if one.known else None,
+                    ),
+                )
                 for one in some
             ]
             self._folder.write_items(documents)

@@ -57,13 +57,14 @@ class ShopDatabase:
     """The shop's database, opened when first used."""
 
     def __init__(self, url: str, *, connect_timeout: int = CONNECT_TIMEOUT) -> None:
-        self._url = _read_only(make_url(url))
+        self._configured = make_url(url)
+        self._url = _read_only(self._configured)
         self._engine = _engine(self._url, connect_timeout)
 
     @property
     def shown(self) -> str:
-        """The URL without its password, for messages."""
-        return self._url.render_as_string(hide_password=True)
+        """The URL as configured, without its password, for messages."""
+        return self._configured.render_as_string(hide_password=True)
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

@@ -50,11 +50,15 @@ class PageReader:
         products = self._snapshot.rows(self._queries.some_products, {"ids": list(ids)})
         return self._page(products, self._queries.among, {"ids": list(ids)}) if products else EMPTY_PAGE
 
-    def codes(self, size: int) -> Iterator[Sequence[RawRow]]:
-        """What item codes are made of, over the whole catalogue, in chunks of ``size`` products."""
+    def codes(self, size: int, *, combinations: bool) -> Iterator[Sequence[RawRow]]:
+        """What item codes are made of, over the whole catalogue, in chunks of ``size`` products.
+
+        Without ``combinations`` only of the products that have none.
+        """
+        statement = self._queries.codes_between if combinations else self._queries.codes_without_combinations
         after = -1
         while bound := self._snapshot.rows(self._queries.bound_after, {"after": after, "page": size})[0][0]:
-            yield self._snapshot.rows(self._queries.codes_between, {"after": after, "bound": int(bound)})
+            yield self._snapshot.rows(statement, {"after": after, "bound": int(bound)})
             after = int(bound)
 
     def _page(

@@ -90,13 +90,14 @@ class Catalogue:
         return own or text(record.product.row.reference).strip()
 
     def code_hashes(self, template: CodeTemplate) -> Iterator[tuple[int, int]]:
-        """``hash`` of the normalised item code and id_product of every combination that has one, eligible or not.
+        """``hash`` of the normalised item code and id_product of every combination, eligible or not, that has a
+        code which another could have too.
 
         A hash is good within this process only.
         """
         values = [_CODE_VALUES[field] for field in template.fields]
         fill = template.fill
-        for rows in self._reader.codes(PAGE_CODES):
+        for rows in self._reader.codes(PAGE_CODES, combinations=not template.tells_combinations_apart):
             for row in rows:
                 code = fill([value(row) for value in values])
                 if code:

@@ -103,6 +103,8 @@ class CatalogueQueries:
         )
         self.some_products = products.where(_among(id_product))
         self.codes_between = self._codes()
+        without = tables.product_attribute.c.id_product_attribute.is_(None)
+        self.codes_without_combinations = self.codes_between.where(without)
         following = (
             select(id_product)
             .where(id_product > bindparam("after", type_=Integer))

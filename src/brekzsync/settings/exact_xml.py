@@ -27,7 +27,7 @@ ITEM_FLAGS = (
     "IsExplodeItem",
     "IsPrintItem",
     "IsOutsourcedItem",
-    "IsServiceItem",
+    "RequiresApprovedSupplier",
 )
 DEFAULT_FLAGS = {"IsSalesItem": True, "IsStockItem": True}
 

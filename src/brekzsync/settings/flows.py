@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from brekzsync.settings.exact_xml import ItemCode
 from brekzsync.settings.fields import Duration, FilePath, Percentage, Section, matching
 
-ITEM_CODE_FIELDS = ("reference", "ean13", "key", "id_product", "id_product_attribute")
+ITEM_CODE_FIELDS = ("reference", "product_reference", "ean13", "key", "id_product", "id_product_attribute")
 
 
 def _check_item_code(value: str) -> str:
@@ -60,7 +60,7 @@ class ProductsSettings(Section):
         description="Shop column whose true value excludes a product or combination; empty: none.",
         examples=['"product.not_for_erp"'],
     )
-    allow_zero_price: bool = Field(default=False, description="Export items whose price is zero or less.")
+    allow_zero_price: bool = Field(default=False, description="Export items whose price is zero.")
     channel: Literal["files", "http"] = Field(
         default="files", description="How documents reach the ERP: an outbox folder, or fetched from `serve`."
     )

@@ -10,9 +10,13 @@ from __future__ import annotations
 from base64 import b64encode
 from datetime import date
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from brekzsync.domain.items import Item
 from brekzsync.exact.eexact.layout import Assortment, ItemLayout
+
+if TYPE_CHECKING:
+    from brekzsync.exact.eexact.unread import Unread
 
 DOCUMENT_START = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -114,11 +118,28 @@ class ItemWriter:
         return self._price_line(previous, previous.special_price, start, last)
 
     def document(
-        self, item: Item, previous: Item | None, yesterday: date, image_data: bytes | None = None
+        self,
+        item: Item,
+        previous: Item | None,
+        yesterday: date,
+        image_data: bytes | None = None,
+        unread: Unread | None = None,
     ) -> bytes:
-        """The complete document of one item."""
-        element = self.element(item, previous, image_data)
-        return document(element, self.prices(item, previous, yesterday)).encode()
+        """The complete document of one item; ``unread`` is the one it replaces, if nobody has read that."""
+        return document(*self.parts(item, previous, yesterday, image_data, unread)).encode()
+
+    def parts(
+        self,
+        item: Item,
+        previous: Item | None,
+        yesterday: date,
+        image_data: bytes | None = None,
+        unread: Unread | None = None,
+    ) -> tuple[str, str]:
+        """The ``Item`` element and the price lines of a document."""
+        before = previous if unread is None else unread.before(previous, always=self._always)
+        lines = self.prices(item, previous, yesterday) or (unread.prices if unread else "")
+        return self.element(item, before, image_data), lines
 
     def _price_line(self, item: Item, value: str, start: str, end: str) -> str:
         last = f"<DateEnd>{end}</DateEnd>" if end else ""
