@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from lxml import etree
 
 from brekzsync.domain.items import Item
+from brekzsync.domain.ledger import IN_DOUBT
 from brekzsync.errors import ConfigurationError
 from brekzsync.state.database import State, open_state
 from tests.exports import NOW, ROOT, Document, Installation, SpecialPrice, number, parse
@@ -236,7 +237,7 @@ class Killable:
                 row.status,
                 row.reason,
                 row.run_id,
-                Item.from_stored(documents[row.key]) if row.fingerprint is not None else None,
+                Item.from_stored(documents[row.key]) if row.fingerprint not in (None, IN_DOUBT) else None,
             )
             for row in rows
         }

@@ -12,6 +12,7 @@ that the run is gone, and then nothing is left behind.
 from __future__ import annotations
 
 import marshal
+import os
 import pickle
 import signal
 import subprocess
@@ -164,15 +165,19 @@ def _write(order: BulkOrder, source: IO[bytes]) -> Path:
     writer, outbox = ItemWriter(order.layout), Outbox(order.directory)
     unread = outbox.unread_document if any(True for _ in outbox.unread_items()) else _none_unread
     with outbox.open_bulk(order.run) as document:
-        path = Path(part_of(f"{document.path}.acknowledgements"))
+        path = document.path.with_name(f".{document.name}.acknowledgements")
+        part = Path(part_of(f"{document.path}.acknowledgements"))
         try:
-            with closing(StagedFile(path)) as staged:
+            with closing(StagedFile(part)) as staged:
                 while (rows := _receive(source)) is not None:
                     _add(document, writer, rows, order.yesterday, unread)
                     staged.add([row[:_ACKNOWLEDGEMENT] for row in rows])
-            document.commit()
+            # In place before the document is: from then on it may be taken, whoever dies.
+            document.commit(before_shown=lambda: os.replace(part, path))
         except BaseException:
-            path.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
+            if os.path.exists(part_of(str(document.path))):  # nobody saw the document
+                path.unlink(missing_ok=True)
             raise
     return path
 

@@ -148,11 +148,6 @@ def _assert_cut(cut: Ended, victim: str, made: Killable) -> None:
 BACK = "UPDATE ps_product_lang SET name = 'Kattenmand nummer 2' WHERE id_product = 2"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a version shown by a killed run stands in no ledger: when the shop goes back to the version before,"
-    " nothing is exported, and the ERP keeps the one in between",
-)
 @pytest.mark.parametrize("words", [(), ("--bulk",)], ids=["item files", "bulk"])
 def test_a_change_taken_back_after_a_killed_run_is_taken_back_in_the_erp(
     tmp_path: Path, shared: Path, steps: Stepper, words: tuple[str, ...]
@@ -169,11 +164,6 @@ def test_a_change_taken_back_after_a_killed_run_is_taken_back_in_the_erp(
         _assert_the_erp_has_what_the_ledger_says(made, f"killed before step {step}")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="killed between the withdrawal of an unread file and its note in the ledger, a run leaves a record in"
-    " sync that the ERP never got; eligible again, it is not exported",
-)
 def test_an_item_excluded_and_included_again_around_a_killed_run_reaches_the_erp(
     tmp_path: Path, shared: Path, steps: Stepper
 ) -> None:

@@ -87,6 +87,9 @@ class Around:
     def prepare(self) -> None:
         self.log.append("prepared")
 
+    def shown_bulk(self) -> list[Path]:
+        return []
+
     def write_items(self, batch: Sequence[tuple[ProductKey, bytes]]) -> None:
         if self.full_after == 0:
             raise PermanentError("No space left.")
@@ -159,14 +162,14 @@ def around() -> Around:
     return Around(Shop([combination((number, 0)) for number in range(1, 6)]))
 
 
-def test_each_batch_is_written_then_the_lock_verified_then_acknowledged(around: Around) -> None:
+def test_each_batch_is_put_in_doubt_then_written_then_acknowledged(around: Around) -> None:
     outcome = around.execute()
     assert around.log == [
         "product → exact: products export",
         "prepared",
-        *("wrote 1-0 2-0", "verified", "acknowledge 1-0 2-0"),
-        *("wrote 3-0 4-0", "verified", "acknowledge 3-0 4-0"),
-        *("wrote 5-0", "verified", "acknowledge 5-0"),
+        *("verified", "acknowledge 1-0 2-0", "wrote 1-0 2-0", "verified", "acknowledge 1-0 2-0"),
+        *("verified", "acknowledge 3-0 4-0", "wrote 3-0 4-0", "verified", "acknowledge 3-0 4-0"),
+        *("verified", "acknowledge 5-0", "wrote 5-0", "verified", "acknowledge 5-0"),
         "indexed",
     ]
     assert (outcome.tally.delivered, outcome.baselined, outcome.indexed) == (5, 0, 7)
@@ -188,11 +191,14 @@ def test_yesterday_is_that_of_the_shop(around: Around) -> None:
 
 
 def test_a_lost_lock_stops_the_run_before_it_acknowledges_more(around: Around) -> None:
-    around.lost_after = 1
+    around.lost_after = 3
     with pytest.raises(Unavailable) as lost:
         around.execute()
     assert lost.value.code == "lock_lost"
-    assert around.log[2:] == ["wrote 1-0 2-0", "verified", "acknowledge 1-0 2-0", "wrote 3-0 4-0", "indexed"]
+    assert around.log[2:] == [
+        *("verified", "acknowledge 1-0 2-0", "wrote 1-0 2-0", "verified", "acknowledge 1-0 2-0"),
+        *("verified", "acknowledge 3-0 4-0", "wrote 3-0 4-0", "indexed"),
+    ]
     assert (around.recorded["status"], around.recorded["error_code"]) == ("failed", "lock_lost")
     assert around.recorded["counts"]["delivered"] == 2
 
@@ -213,14 +219,17 @@ def test_the_unread_file_goes_before_the_acknowledgement_it_belongs_to(around: A
     around.log.clear()
     around.source.remove((1, 0))
     around.execute()
-    assert around.log[2:] == ["verified", "withdrew 1-0", "clear 1-0", "indexed"]
+    assert around.log[2:] == ["verified", "acknowledge 1-0", "withdrew 1-0", "clear 1-0", "indexed"]
 
 
 def test_a_full_disk_keeps_what_went_before_and_the_next_run_finishes(around: Around) -> None:
     around.full_after = 1
     with pytest.raises(PermanentError):
         around.execute()
-    assert around.log[2:] == ["wrote 1-0 2-0", "verified", "acknowledge 1-0 2-0", "indexed"]
+    assert around.log[2:] == [
+        *("verified", "acknowledge 1-0 2-0", "wrote 1-0 2-0", "verified", "acknowledge 1-0 2-0"),
+        *("verified", "acknowledge 3-0 4-0", "indexed"),
+    ]
     around.full_after, around.log = 1000, []
     assert around.execute().tally.delivered == 3
 

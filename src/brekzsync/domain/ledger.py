@@ -75,6 +75,14 @@ class Acknowledgement(NamedTuple):
     known: bool
 
 
+IN_DOUBT = bytes(16)
+"""The fingerprint of a record while another version than the acknowledged one may be on its way out.
+
+Written before that version can be seen: whatever happens then, no later comparison finds the record in sync
+until something is acknowledged.
+"""
+
+
 class Failure(NamedTuple):
     """A record that could not go; ``next_attempt_at`` in milliseconds, None for "when it changes"."""
 

@@ -70,8 +70,11 @@ class BulkFile:
         if self._waiting > _WAITING:
             self._flush()
 
-    def commit(self) -> Path | None:
-        """Make the document durable and visible; its path, or None when nothing was added."""
+    def commit(self, before_shown: Callable[[], object] = lambda: None) -> Path | None:
+        """Make the document durable and visible; its path, or None when nothing was added.
+
+        ``before_shown`` is called when the document is complete and nobody can see it yet.
+        """
         self._flush()
         if self._files is None:
             return None
@@ -89,6 +92,7 @@ class BulkFile:
                 file.flush()
                 os.fsync(file.fileno())
             self._opened.close()
+            before_shown()
             os.replace(self._part, self.path)
             self._committed = True
             sync_folder(self.path.parent)

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from brekzsync.exact.bulk import BulkFile, entries_path
-from brekzsync.exact.durable import PART, sync_folder, translated, write_whole
+from brekzsync.exact.durable import PART, part_of, sync_folder, translated, write_whole
 from brekzsync.exact.eexact.unread import Unread
 from brekzsync.exact.index import EntriesOf, IndexEntry, Key, write_index
 
@@ -27,6 +27,7 @@ _WRITERS = 8
 _FEW = 16  # below this, starting threads costs more than it saves
 
 _ITEM_FILE = re.compile(r"(0|[1-9][0-9]{0,17})-(0|[1-9][0-9]{0,17})\.xml")
+_STAGED = re.compile(r"\.(items-[\w-]+\.xml)\.acknowledgements")
 _BULK_FILE = re.compile(r"items-([0-9]{8}T[0-9]{6}Z)-[\w-]+\.xml")
 _STAMP = "%Y%m%dT%H%M%SZ"
 
@@ -80,6 +81,21 @@ class Outbox:
             following = datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC) + timedelta(seconds=1)
             name = max(name, f"items-{following.strftime(_STAMP)}-{run.partition('-')[2]}.xml")
         return BulkFile(self.directory / name, self._withdraw_superseded)
+
+    def shown_bulk(self) -> list[Path]:
+        """Acknowledgements of bulk documents that were shown, left by a run that died before it took them in.
+
+        While a document's part is still there it was never shown, and its acknowledgements are removed.
+        """
+        shown = []
+        for name in sorted(_names(self.directory)):
+            if not (match := _STAGED.fullmatch(name)):
+                continue
+            if os.path.exists(part_of(str(self.directory / match[1]))):
+                (self.directory / name).unlink(missing_ok=True)
+            else:
+                shown.append(self.directory / name)
+        return shown
 
     def withdraw(self, keys: Iterable[Key]) -> int:
         """Take unread item files away; how many were still there. A folder that is not there has none."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from brekzsync.domain.keys import ProductKey
-from brekzsync.domain.ledger import Clearing, Failure, Unchanged
+from brekzsync.domain.ledger import IN_DOUBT, Acknowledgement, Clearing, Failure, Unchanged
 from brekzsync.flows.frame import OpenRun
 
 _BATCH = 2000
@@ -15,6 +15,8 @@ _BATCH = 2000
 
 class NotesLedger(Protocol):
     """The ledger's side; each call is one short transaction (or a few, for a long batch)."""
+
+    def acknowledge(self, batch: Sequence[Acknowledgement], *, run_id: int, at: datetime) -> int: ...
 
     def record_failures(self, batch: Sequence[Failure], *, run_id: int, at: datetime) -> int: ...
 
@@ -77,14 +79,39 @@ class LedgerNotes:
         if self._failures:
             ledger.record_failures(self._failures, run_id=self._run.id, at=at)
         if self._clearings:
-            # The unread file first: were the run killed in between, the ledger would still say it was there.
-            self._cleared([(clearing.key_major, clearing.key_minor) for clearing in self._clearings])
-            ledger.clear(self._clearings, run_id=self._run.id, at=at)
+            self._clear()
         if self._left:
             ledger.record_pending(self._left, at=at)
         if self._unchanged:
             ledger.record_unchanged(self._unchanged, at=at)
         self._failures, self._clearings, self._left, self._unchanged = [], [], [], []
+
+    def _clear(self) -> None:
+        """In doubt, withdrawn, cleared: killed on the way, the record is neither in sync nor forgotten."""
+        doubtful = [_in_doubt(one) for one in self._clearings if one.prior_fingerprint is not None]
+        if doubtful:
+            self._ledger.acknowledge(doubtful, run_id=self._run.id, at=self._at)
+        self._cleared([(one.key_major, one.key_minor) for one in self._clearings])
+        clearings = [
+            one if one.prior_fingerprint is None else one._replace(prior_fingerprint=IN_DOUBT)
+            for one in self._clearings
+        ]
+        self._ledger.clear(clearings, run_id=self._run.id, at=self._at)
+
+
+def _in_doubt(clearing: Clearing) -> Acknowledgement:
+    return Acknowledgement(
+        clearing.key_major,
+        clearing.key_minor,
+        fingerprint=IN_DOUBT,
+        force=clearing.prior_force,
+        source_digest=None,
+        code=None,
+        document=None,
+        prior_fingerprint=clearing.prior_fingerprint,
+        prior_force=clearing.prior_force,
+        known=True,
+    )
 
 
 class NoNotes:

@@ -17,6 +17,8 @@ from brekzsync.flows.ports import ROW_FIELDS, Version
 
 Accept = Callable[[Sequence[Version]], None]
 """Told of versions that are durable where the target finds them."""
+Announce = Callable[[Sequence[Version], Mapping[ProductKey, Item]], None]
+"""Told of versions, and of the acknowledged items of those that have one, before anybody can see them."""
 AcceptStaged = Callable[[Path], None]
 """The same of the versions whose acknowledgements are in a staged file."""
 
@@ -67,15 +69,22 @@ class Images(Protocol):
 
 
 class FileDelivery:
-    """One file per item; a batch is accepted as soon as its files are durable."""
+    """One file per item; a batch is announced before its files can be seen, and accepted when they are durable."""
 
     def __init__(
-        self, folder: ItemFolder, writer: DocumentWriter, images: Images, yesterday: date, accept: Accept
+        self,
+        folder: ItemFolder,
+        writer: DocumentWriter,
+        images: Images,
+        yesterday: date,
+        announce: Announce,
+        accept: Accept,
     ) -> None:
         self._folder = folder
         self._writer = writer
         self._images = images
         self._yesterday = yesterday
+        self._announce = announce
         self._accept = accept
 
     def deliver(self, versions: Sequence[Version], previous: Mapping[ProductKey, Item]) -> int:
@@ -95,6 +104,7 @@ class FileDelivery:
                 )
                 for one in some
             ]
+            self._announce(some, previous)
             self._folder.write_items(documents)
             self._accept(some)
         return len(versions)

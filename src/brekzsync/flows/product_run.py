@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -11,10 +11,12 @@ from typing import Any, Literal, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from brekzsync.domain.item_codes import CodeTemplate
+from brekzsync.domain.items import Item
 from brekzsync.domain.keys import ProductKey, WantedId, format_key, parse_id
-from brekzsync.domain.ledger import Acknowledgement, Serving
+from brekzsync.domain.ledger import IN_DOUBT, Acknowledgement, Serving
 from brekzsync.domain.outcomes import Tally
 from brekzsync.domain.products import ItemMapper
+from brekzsync.domain.texts import normalise_code
 from brekzsync.errors import BrekzsyncError, InvalidInput
 from brekzsync.flows.frame import Locks, OpenRun, Runs, milliseconds, run
 from brekzsync.flows.held_codes import HeldCodes
@@ -25,6 +27,7 @@ from brekzsync.flows.ports import Clock, Delivery, ProductLedger, ProductSource,
 from brekzsync.flows.product_delivery import (
     Accept,
     AcceptStaged,
+    Announce,
     BaselineDelivery,
     BulkDelivery,
     BulkWriter,
@@ -103,6 +106,8 @@ class ExportOutbox(ItemFolder, Protocol):
 
     def prepare(self) -> None: ...
 
+    def shown_bulk(self) -> list[Path]: ...
+
     def withdraw(self, keys: Collection[ProductKey]) -> int: ...
 
 
@@ -170,6 +175,7 @@ class ProductRun:
             shop = stack.enter_context(self.open_shop(now))
             wanted = _wanted(shop, request)
             if files:
+                self._take_in_shown(opened)
                 self.outbox.prepare()
                 opened.output = str(self.outbox.directory)
             mapping = self.mapping(shop)
@@ -247,13 +253,36 @@ class ProductRun:
         if request.bulk:
             writer = stack.enter_context(self.bulk_writer(opened.name, mapping, yesterday))
             return BulkDelivery(writer, self.images, self._accepting_staged(opened))
-        return FileDelivery(self.outbox, mapping.writer, self.images, yesterday, self._accepting(opened))
+        announce = self._announcing(opened)
+        return FileDelivery(
+            self.outbox, mapping.writer, self.images, yesterday, announce, self._accepting(opened)
+        )
+
+    def _announcing(self, opened: OpenRun) -> Announce:
+        """Put the acknowledged versions in doubt before others are shown in their place.
+
+        A run that dies between showing and acknowledging would otherwise leave the ERP with a version the
+        ledger knows nothing of, and a shop that went back to the one before would look in sync.
+        """
+
+        def announce(versions: Sequence[Version], previous: Mapping[ProductKey, Item]) -> None:
+            opened.verify_lock()
+            rows = [_in_doubt(version, previous.get(version.key)) for version in versions]
+            self.ledger.acknowledge(rows, run_id=opened.id, at=self.clock())
+
+        return announce if self.lease is None else lambda _versions, _previous: None
+
+    def _take_in_shown(self, opened: OpenRun) -> None:
+        """Bulk documents that a killed run showed and did not come to acknowledge."""
+        for staged in self.outbox.shown_bulk():
+            self._accepting_staged(opened)(staged)
+            staged.unlink(missing_ok=True)
 
     def _accepting(self, opened: OpenRun) -> Accept:
         """Acknowledge what was delivered, or note it as served until its result comes."""
         if self.lease is not None:
             return self._serving(opened, self.lease)
-        return lambda versions: self._acknowledge(opened, versions)
+        return lambda versions: self._acknowledge(opened, versions, announced=True)
 
     def _accepting_staged(self, opened: OpenRun) -> AcceptStaged:
         if self.lease is None:
@@ -266,9 +295,11 @@ class ProductRun:
 
         return accept
 
-    def _acknowledge(self, opened: OpenRun, versions: Sequence[Version]) -> None:
+    def _acknowledge(self, opened: OpenRun, versions: Sequence[Version], *, announced: bool = False) -> None:
         opened.verify_lock()
         rows = [Acknowledgement._make(version[:_ACKNOWLEDGED]) for version in versions]
+        if announced:
+            rows = [row._replace(prior_fingerprint=IN_DOUBT, known=True) for row in rows]
         self.ledger.acknowledge(rows, run_id=opened.id, at=self.clock())
 
     def _acknowledge_staged(self, opened: OpenRun, path: Path) -> None:
@@ -283,6 +314,19 @@ class ProductRun:
             self.served.serve(rows, run_id=opened.id, at=now, lease_until=now + lease)
 
         return accept
+
+
+def _in_doubt(version: Version, before: Item | None) -> Acknowledgement:
+    """The row while ``version`` is on its way: what was acknowledged stays as its document, nothing is in sync."""
+    item = version.item if before is None else before
+    row = Acknowledgement._make(version[:_ACKNOWLEDGED])
+    return row._replace(
+        fingerprint=IN_DOUBT,
+        force=version.prior_force,
+        source_digest=None,
+        code=normalise_code(item.code),
+        document=item.stored(),
+    )
 
 
 Served = Version | Acknowledgement
