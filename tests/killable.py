@@ -5,7 +5,7 @@ ever visible in the outbox, what the reader took, and which version each run ack
 
 - what becomes visible is whole: nothing is added later, it is valid against Exact's schema;
 - the index lists what lies there after a finished run;
-- what the ledger acknowledges was visible, in the run that acknowledged it;
+- what the ledger acknowledges was visible, in the run that acknowledged it or before;
 - the counts of a run add up;
 - a killed run frees its lock, and the next run records it as killed.
 """
@@ -341,7 +341,7 @@ class Killable:
         assert [entry for entry in listed if entry[0] in still] == expected
 
     def _check_acknowledged(self) -> None:
-        """Whatever run acknowledged a version had shown its document."""
+        """Whatever run acknowledged a version had shown its document, or found one that a killed run showed."""
         if not self._runs:
             return
         for key, row in self.ledger().items():
@@ -351,7 +351,7 @@ class Killable:
             number = self._runs[row.run_id]
             if number == 0:  # it was acknowledged before we looked
                 continue
-            shown = [one.document for one in self._appeared.get(key, ()) if one.number == number]
+            shown = [one.document for one in self._appeared.get(key, ()) if one.number <= number]
             assert any(says(document, row.item) for document in shown), (key, row, shown)
 
     # --- what was seen --------------------------------------------------------------------------------------

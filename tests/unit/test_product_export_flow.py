@@ -271,7 +271,8 @@ def test_what_was_deleted_loses_its_acknowledgement_after_everything_else(three:
     shop.change((2, 2), ean13="871")
     ran = export(shop, ledger)
     assert (ran.counts, ran.tally.all_reasons()) == ((2, 2, 1, 1, 1, 0, 0), {"deleted": 1})
-    assert ledger.log == [("acknowledge", [(2, 2)]), ("clear", [(1, 0)])]
+    in_doubt = ("acknowledge", [(1, 0)])
+    assert ledger.log == [("acknowledge", [(2, 2)]), in_doubt, ("clear", [(1, 0)])]
     assert (ran.withdrawn, status(ledger)["1-0"]) == ([(1, 0)], ("synced", "deleted", False))
     assert export(shop, ledger).tally.all_reasons() == {}
 

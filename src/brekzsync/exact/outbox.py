@@ -88,13 +88,14 @@ class Outbox:
         While a document's part is still there it was never shown, and its acknowledgements are removed.
         """
         shown = []
-        for name in sorted(_names(self.directory)):
-            if not (match := _STAGED.fullmatch(name)):
-                continue
-            if os.path.exists(part_of(str(self.directory / match[1]))):
-                (self.directory / name).unlink(missing_ok=True)
-            else:
-                shown.append(self.directory / name)
+        with translated(self.directory, setting=True):
+            for name in sorted(_names(self.directory)):
+                if not (match := _STAGED.fullmatch(name)):
+                    continue
+                if os.path.exists(part_of(str(self.directory / match[1]))):
+                    (self.directory / name).unlink(missing_ok=True)
+                else:
+                    shown.append(self.directory / name)
         return shown
 
     def withdraw(self, keys: Iterable[Key]) -> int:
