@@ -95,6 +95,8 @@ class Outbox:
                 if os.path.exists(part_of(str(self.directory / match[1]))):
                     (self.directory / name).unlink(missing_ok=True)
                 else:
+                    # What the dead writer may not have come to: older item files must not be imported after it.
+                    self._withdraw_superseded(entries_path(self.directory / match[1]))
                     shown.append(self.directory / name)
         return shown
 

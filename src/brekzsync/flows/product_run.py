@@ -17,7 +17,7 @@ from brekzsync.domain.ledger import IN_DOUBT, Acknowledgement, Serving
 from brekzsync.domain.outcomes import Tally
 from brekzsync.domain.products import ItemMapper
 from brekzsync.domain.texts import normalise_code
-from brekzsync.errors import BrekzsyncError, InvalidInput
+from brekzsync.errors import BrekzsyncError, InvalidInput, PermanentError
 from brekzsync.flows.frame import Locks, OpenRun, Runs, milliseconds, run
 from brekzsync.flows.held_codes import HeldCodes
 from brekzsync.flows.item_code_claims import ItemCodeClaims
@@ -185,8 +185,10 @@ class ProductRun:
             export.on_progress(advance)
             try:
                 export.run()
-            except BaseException:
+            except BaseException as error:
                 with suppress(BrekzsyncError):  # what was delivered until then lies there and is listed
+                    if files and isinstance(error, PermanentError) and error.code == "writer_vanished":
+                        self._take_in_shown(opened)  # its document may be in place
                     if files:
                         self.write_index(now)
                 raise
