@@ -22,7 +22,7 @@ from brekzsync.state.connection import Database
 from brekzsync.state.scopes import Scope
 from brekzsync.state.served import Served
 from brekzsync.state.staged import take_in
-from brekzsync.state.staging import staged_batches
+from brekzsync.state.staging import is_whole, staged_batches
 from brekzsync.state.tables import ledger
 from brekzsync.state.times import to_milliseconds
 
@@ -120,6 +120,8 @@ class Ledger:
 
     def acknowledge_staged(self, path: Path, *, run_id: int, at: datetime) -> int:
         """``acknowledge`` for everything in a staged file (``staging.py``); safe to repeat."""
+        if not is_whole(path):
+            return 0
         if self._database.backend != "sqlite":
             return sum(self.acknowledge(batch, run_id=run_id, at=at) for batch in staged_batches(path))
         given = {"scope": self._scope.id(), "run": run_id, "at": to_milliseconds(at)}

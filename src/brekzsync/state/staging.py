@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,8 +58,23 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a staged file can be read: a power cut may have taken part of it.
+
+    What stood in one that cannot is delivered again; it must never keep a run from going on.
+    """
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"SELECT COUNT(*) FROM {STAGED_TABLE}").fetchone()
+            return bool(connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+    except sqlite3.Error:
+        return False
+
+
 def staged_batches(path: Path) -> Iterator[list[Acknowledgement]]:
     """What a staged file holds, in batches, in the order it was added."""
+    if not is_whole(path):
+        return
     connection = sqlite3.connect(path)
     try:
         cursor = connection.execute(f"SELECT {_FIELDS} FROM {STAGED_TABLE} ORDER BY number")
