@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 from lxml import etree
 
-from brekzsync.bootstrap import product_run, state_of
+from brekzsync.bootstrap.products import product_run
+from brekzsync.bootstrap.state import state_of
 from brekzsync.domain.outcomes import Tally
 from brekzsync.domain.products import plain
 from brekzsync.flows.product_run import ExportOutcome, ExportRequest

@@ -29,7 +29,7 @@ from typing import Any
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: orphans become our children, so that their end can be waited for
 _PATIENCE = 10  # seconds an orphan has to end by itself
 _IMPORTED = (
-    "brekzsync.bootstrap",
+    "brekzsync.bootstrap.products",
     "brekzsync.cli",
     "brekzsync.commands.product_reports",
     "brekzsync.commands.products",
@@ -145,7 +145,7 @@ def _instrument_run(steps: Steps) -> None:
     """What only the run does: the state, the writer's start; and the time it believes it is."""
     from sqlalchemy import Engine, event
 
-    from brekzsync import bootstrap
+    from brekzsync.bootstrap import products as bootstrap
     from brekzsync.flows import product_export
 
     def statement(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:

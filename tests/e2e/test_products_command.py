@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from brekzsync import bootstrap
+from brekzsync.bootstrap import products as bootstrap
+from brekzsync.bootstrap.state import state_of
 from brekzsync.cli import main
 from brekzsync.demo.folder import make_demo
 from brekzsync.settings import load_settings
@@ -275,7 +276,7 @@ def test_what_cannot_be_done_is_an_error_document(
 
 def test_a_lock_that_is_held_is_exit_code_75(demo: Demo) -> None:
     settings = load_settings(demo.folder / "demo/brekzsync.toml", {})
-    with bootstrap.state_of(settings) as state, state.locks.hold("product", "exact"):
+    with state_of(settings) as state, state.locks.hold("product", "exact"):
         said = demo.export("--json")
         mailed = demo.cron()
     assert (said.code, said.document["error"]["code"]) == (75, "lock_held")
@@ -464,7 +465,7 @@ def test_of_several_targets_each_new_failure_is_mailed_whatever_became_of_the_ot
     (demo.folder / "demo/first").write_text("not a folder")
     settings = load_settings(demo.folder / "demo/brekzsync.toml", {})
 
-    with bootstrap.state_of(settings) as state, state.locks.hold("product", "second"):
+    with state_of(settings) as state, state.locks.hold("product", "second"):
         told = demo.cron()
     assert (told.code, told.err) == (78, "")
     assert told.out.startswith("products → first: Cannot write")

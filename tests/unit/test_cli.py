@@ -472,9 +472,9 @@ import sys, types
 from collections import namedtuple
 from brekzsync import cli
 Result = namedtuple("Result", "url_shown before after")
-bootstrap = types.ModuleType("brekzsync.bootstrap")
+bootstrap = types.ModuleType("brekzsync.bootstrap.state")
 bootstrap.upgrade_state = lambda settings, dry_run: Result("sqlite:///state.db", BEFORE, "0002")
-sys.modules["brekzsync.bootstrap"] = bootstrap
+sys.modules["brekzsync.bootstrap.state"] = bootstrap
 sys.exit(cli.main(["db", "upgrade", *sys.argv[1:]]))
 """
 

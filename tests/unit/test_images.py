@@ -16,7 +16,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from brekzsync.bootstrap import product_run, state_of
+from brekzsync.bootstrap.products import product_run
+from brekzsync.bootstrap.state import state_of
 from brekzsync.demo.folder import make_demo
 from brekzsync.errors import AccessDenied
 from brekzsync.flows.product_run import ExportOutcome, ExportRequest

@@ -20,7 +20,7 @@ def upgrade(invocation: Invocation, dry_run: bool) -> None:
 
     Safe to repeat. SQLite state is also upgraded by any other command; MariaDB and PostgreSQL only by this.
     """
-    from brekzsync.bootstrap import upgrade_state
+    from brekzsync.bootstrap.state import upgrade_state
 
     result = upgrade_state(invocation.settings, dry_run=dry_run)
     console = invocation.console

@@ -93,7 +93,7 @@ def _export_targets(
     """Export to each target in turn; one of several that fails does not keep the others back."""
     from pathlib import Path
 
-    from brekzsync.bootstrap import state_of
+    from brekzsync.bootstrap.state import state_of
 
     names = [target] if target else invocation.settings.target_names()
     if output and len(names) > 1:
@@ -140,7 +140,7 @@ def _raise(invocation: Invocation, failures: list[TargetFailure], done: dict[str
 def _export_target(
     invocation: Invocation, request: ExportRequest, state: State, target: str, output: Path | None
 ) -> TargetReport:
-    from brekzsync.bootstrap import product_run
+    from brekzsync.bootstrap.products import product_run
     from brekzsync.commands.product_reports import TargetReport
     from brekzsync.flows.cron_report import is_known_error, new_failures
     from brekzsync.flows.frame import error_code

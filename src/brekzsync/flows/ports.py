@@ -1,4 +1,4 @@
-"""What the flows need of the outside, as Protocols; ``bootstrap.py`` chooses who fulfils them."""
+"""What the flows need of the outside, as Protocols; ``bootstrap/`` chooses who fulfils them."""
 
 from __future__ import annotations
 

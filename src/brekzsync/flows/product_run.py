@@ -131,7 +131,7 @@ class ServedVersions(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductRun:
-    """Everything a run of one target needs; ``bootstrap.py`` puts it together."""
+    """Everything a run of one target needs; ``bootstrap/products.py`` puts it together."""
 
     target: str
     clock: Clock

@@ -1,15 +1,15 @@
-"""The composition root: from settings to engines, repositories and flows. The only module that knows them all."""
+"""Products: what a run of ``products export`` is put together from."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from brekzsync.bootstrap.state import utc_now
 from brekzsync.bulk_writer import BulkOrder, BulkWriter
 from brekzsync.domain.item_codes import CodeTemplate
 from brekzsync.domain.items import Item, moment_text, version_text
@@ -26,8 +26,7 @@ from brekzsync.flows.product_run import FLOW, ItemMapping, ProductRun
 from brekzsync.prestashop.connection import ShopDatabase
 from brekzsync.prestashop.images import NoImages, ShopImages
 from brekzsync.prestashop.shop import OpenShop, Shop, ShopOptions
-from brekzsync.state.connection import parse_url
-from brekzsync.state.database import State, open_state, planned_upgrade, upgrade
+from brekzsync.state.database import State
 from brekzsync.state.ledger import Ledger
 from brekzsync.state.staging import staged_batches
 
@@ -36,37 +35,6 @@ if TYPE_CHECKING:
 
 DIGEST_FORM = 1
 """Raised when the same shop row and configuration would make another item than in the release before."""
-
-
-def utc_now() -> datetime:
-    """The time."""
-    return datetime.now(UTC)
-
-
-class UpgradeResult(NamedTuple):
-    """The state database as messages name it, its schema before (None: there was none) and after."""
-
-    url_shown: str
-    before: str | None
-    after: str
-
-
-def upgrade_state(settings: Settings, *, dry_run: bool = False) -> UpgradeResult:
-    """Create the state database or bring it to this release's schema; with ``dry_run`` only say so."""
-    url = settings.state.database.get_secret_value()
-    done = planned_upgrade(url) if dry_run else upgrade(url)
-    return UpgradeResult(parse_url(url).render_as_string(hide_password=True), *done)
-
-
-@contextmanager
-def state_of(settings: Settings, *, writes: bool = True) -> Iterator[State]:
-    """The state database; without ``writes`` a missing one is taken as empty and nothing is created."""
-    url = settings.state.database.get_secret_value()
-    state = open_state(url, create=True) if writes else open_state(url, create=False, missing_ok=True)
-    try:
-        yield state
-    finally:
-        state.close()
 
 
 @contextmanager

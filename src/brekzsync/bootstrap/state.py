@@ -1,0 +1,45 @@
+"""The state database, and the clock: what every command begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from brekzsync.state.connection import parse_url
+from brekzsync.state.database import State, open_state, planned_upgrade, upgrade
+
+if TYPE_CHECKING:
+    from brekzsync.settings import Settings
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+class UpgradeResult(NamedTuple):
+    """The state database as messages name it, its schema before (None: there was none) and after."""
+
+    url_shown: str
+    before: str | None
+    after: str
+
+
+def upgrade_state(settings: Settings, *, dry_run: bool = False) -> UpgradeResult:
+    """Create the state database or bring it to this release's schema; with ``dry_run`` only say so."""
+    url = settings.state.database.get_secret_value()
+    done = planned_upgrade(url) if dry_run else upgrade(url)
+    return UpgradeResult(parse_url(url).render_as_string(hide_password=True), *done)
+
+
+@contextmanager
+def state_of(settings: Settings, *, writes: bool = True) -> Iterator[State]:
+    """The state database; without ``writes`` a missing one is taken as empty and nothing is created."""
+    url = settings.state.database.get_secret_value()
+    state = open_state(url, create=True) if writes else open_state(url, create=False, missing_ok=True)
+    try:
+        yield state
+    finally:
+        state.close()
