@@ -7,17 +7,17 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from brekzsync.domain.item_codes import CodeTemplate
 from brekzsync.domain.items import Item
-from brekzsync.domain.keys import ProductKey, WantedId, format_key, parse_id
+from brekzsync.domain.keys import ProductKey
 from brekzsync.domain.ledger import IN_DOUBT, Acknowledgement, Serving
 from brekzsync.domain.outcomes import Tally
 from brekzsync.domain.products import ItemMapper
 from brekzsync.domain.texts import normalise_code
-from brekzsync.errors import BrekzsyncError, InvalidInput, PermanentError
+from brekzsync.errors import BrekzsyncError, PermanentError
 from brekzsync.flows.frame import Locks, OpenRun, Runs, milliseconds, run
 from brekzsync.flows.held_codes import HeldCodes
 from brekzsync.flows.item_code_claims import ItemCodeClaims
@@ -40,9 +40,9 @@ from brekzsync.flows.product_delivery import (
     Preview,
 )
 from brekzsync.flows.product_export import ExportOptions, ExportParts, ProductExport
+from brekzsync.flows.wanted import By, KnowsIds, wanted_keys
 
 FLOW = "product"
-By = Literal["reference", "ean13"]
 Progress = Callable[[int | None], AbstractContextManager[Callable[[int], None]]]
 """Opens a progress bar for about so many records; what it yields is told of each batch."""
 
@@ -69,7 +69,7 @@ class ExportOutcome(NamedTuple):
     indexed: int | None
 
 
-class OpenShop(Protocol):
+class OpenShop(KnowsIds, Protocol):
     """The shop within one snapshot."""
 
     @property
@@ -78,10 +78,6 @@ class OpenShop(Protocol):
     def catalogue(self, salt: bytes) -> ProductSource: ...
 
     def size(self) -> int: ...
-
-    def keys_of(self, wanted: Sequence[WantedId]) -> tuple[set[ProductKey], list[WantedId]]: ...
-
-    def keys_by(self, by: By, values: Sequence[str]) -> tuple[set[ProductKey], list[str]]: ...
 
 
 class ItemMapping(NamedTuple):
@@ -173,7 +169,9 @@ class ProductRun:
         files = not (request.dry_run or request.baseline)
         with ExitStack() as stack:
             shop = stack.enter_context(self.open_shop(now))
-            wanted = _wanted(shop, request)
+            wanted = (
+                wanted_keys(shop, request.ids, request.by, "nothing was exported") if request.ids else None
+            )
             if files:
                 self._take_in_shown(opened)
                 self.outbox.prepare()
@@ -346,40 +344,3 @@ def _yesterday(now: datetime, zone: ZoneInfo) -> date:
 
 def _flags(request: ExportRequest) -> list[str]:
     return [name for name in ("full", "bulk", "baseline") if getattr(request, name)]
-
-
-def _wanted(shop: OpenShop, request: ExportRequest) -> set[ProductKey] | None:
-    """The combinations a person named; None for all. Raises InvalidInput naming what does not exist."""
-    if not request.ids:
-        return None
-    unknown: list[Any]
-    if request.by:
-        keys, unknown = shop.keys_by(request.by, request.ids)
-    else:
-        keys, unwanted = shop.keys_of([_parsed(text) for text in request.ids])
-        unknown = [_shown(one) for one in unwanted]
-    if unknown:
-        what = request.by or ("id" if len(unknown) == 1 else "ids")
-        raise InvalidInput(
-            f"The shop has no product or combination with {what} {', '.join(unknown)}; nothing was exported.",
-            hint="Give keys such as 12-34, product ids such as 12, or --by reference / --by ean13 with those.",
-            code="unknown_id",
-        )
-    return keys
-
-
-def _parsed(text: str) -> WantedId:
-    try:
-        return parse_id(text)
-    except ValueError as error:
-        raise InvalidInput(
-            f"{error}.",
-            hint="With --by reference or --by ean13 the words are references or EANs.",
-            code="malformed_id",
-        ) from None
-
-
-def _shown(one: WantedId) -> str:
-    if one.id_product_attribute is None:
-        return str(one.id_product)
-    return format_key((one.id_product, one.id_product_attribute))
