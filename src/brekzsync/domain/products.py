@@ -81,6 +81,15 @@ Mapped = tuple[Item, frozenset[str]]
 """The item, and what was changed or left out on the way (stable codes)."""
 
 
+class Examined(NamedTuple):
+    """An item as far as it can be made (a field that is missing is blank), every reason why it cannot go, and
+    what was changed or left out on the way."""
+
+    item: Item
+    refusals: tuple[Refusal, ...]
+    warnings: frozenset[str]
+
+
 class ItemRules(NamedTuple):
     """What the configuration decides about items.
 
@@ -148,21 +157,46 @@ class ItemMapper:
 
     def map(self, combination: Combination) -> Mapped | Refusal:
         """The item, or why there can be none."""
-        if combination.product is not self._product:
-            self._product, self._shared = combination.product, self._share(combination.product)
-        shared = self._shared
+        shared = self._shared_by(combination.product)
         warnings: list[str] = []
         code = _text(self._rules.code.render(combination), warnings)
         if not code or len(code) > CODE_LENGTH:
             return _code_refusal(code, self._rules.code)
         if not shared.names[0]:
-            return Refusal(
-                "missing_description",
-                "The product has no name in any language: give it a name in the data shop.",
-            )
+            return _NO_NAME
         price = self._amount(combination.price)
-        if combination.price < 0 or (not price.strip("0.") and not self._rules.allow_zero_price):
+        if not self._is_price(combination.price, price):
             return _price_refusal(combination.price)
+        item = self._item(combination, shared, code, price, warnings)
+        return item, shared.warnings.union(warnings) if warnings else shared.warnings
+
+    def examine(self, combination: Combination) -> Examined:
+        """The item as far as it can be made, and everything that stands in its way, not only the first."""
+        shared = self._shared_by(combination.product)
+        warnings: list[str] = []
+        code = _text(self._rules.code.render(combination), warnings)
+        price = self._amount(combination.price)
+        refusals = []
+        if not code or len(code) > CODE_LENGTH:
+            refusals.append(_code_refusal(code, self._rules.code))
+        if not shared.names[0]:
+            refusals.append(_NO_NAME)
+        if not self._is_price(combination.price, price):
+            refusals.append(_price_refusal(combination.price))
+        item = self._item(combination, shared, code, price, warnings)
+        return Examined(item, tuple(refusals), shared.warnings.union(warnings))
+
+    def _shared_by(self, product: Product) -> _Shared:
+        if product is not self._product:
+            self._product, self._shared = product, self._share(product)
+        return self._shared
+
+    def _is_price(self, price: Decimal, amount: str) -> bool:
+        return price >= 0 and (bool(amount.strip("0.")) or self._rules.allow_zero_price)
+
+    def _item(
+        self, combination: Combination, shared: _Shared, code: str, price: str, warnings: list[str]
+    ) -> Item:
         descriptions = [
             _description(name, attributes, warnings) if attributes or len(name) > DESCRIPTION_LENGTH else name
             for name, attributes in zip(shared.names, combination.attributes, strict=True)
@@ -183,8 +217,7 @@ class ItemMapper:
             _text(combination.ean13, warnings)[:GTIN_LENGTH],
             *(_NO_SPECIAL if special is None else self._special(combination, special, price)),
         )
-        item = tuple.__new__(Item, fields)  # half of what its own constructor costs
-        return item, shared.warnings.union(warnings) if warnings else shared.warnings
+        return tuple.__new__(Item, fields)  # half of what its own constructor costs
 
     def _share(self, product: Product) -> _Shared:
         warnings: list[str] = []
@@ -247,6 +280,12 @@ def _grouping(brand: str, category: str) -> tuple[str, str, int]:
     brand, removed_here = clean(brand)
     category, removed_there = clean(category)
     return brand[:TEXT_LENGTH], category[:DESCRIPTION_LENGTH], removed_here + removed_there
+
+
+_NO_NAME = Refusal(
+    "missing_description",
+    "The product has no name in any language: give it a name in the data shop.",
+)
 
 
 def _price_refusal(price: Decimal) -> Refusal:

@@ -7,7 +7,7 @@ a temporary database, so that memory stays flat. What shares a hash is then read
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -32,7 +32,11 @@ class Claim(NamedTuple):
 
 
 class ItemCodeClaims:
-    """Decides, batch by batch, who may have the item code it wants."""
+    """Decides, batch by batch, who may have the item code it wants.
+
+    ``single_batch`` says that it will be asked once: only that batch's codes are then looked for, which takes
+    half the time of finding every code that occurs twice.
+    """
 
     def __init__(
         self,
@@ -40,11 +44,14 @@ class ItemCodeClaims:
         ledger: ProductLedger,
         template: CodeTemplate,
         is_eligible: Callable[[SourceRecord], bool],
+        *,
+        single_batch: bool = False,
     ) -> None:
         self._source = source
         self._ledger = ledger
         self._template = template
         self._is_eligible = is_eligible
+        self._single_batch = single_batch
         self._scratch: Scratch | None = None
         self._claims: dict[str, Claim] = {}
 
@@ -53,6 +60,7 @@ class ItemCodeClaims:
         if not versions:
             return {}
         holders = self._ledger.holders({version.code for version in versions})
+        self._scan_once(versions)
         shared = self._shared_hashes(versions[0].key_major, versions[-1].key_major)
         if not shared and not holders:
             return {}
@@ -76,17 +84,22 @@ class ItemCodeClaims:
 
     def _shared_hashes(self, first: int, last: int) -> set[int]:
         """The hashes that occur more than once in the catalogue, of the products in a range."""
-        if self._scratch is None:
-            self._scratch = self._scan()
+        assert self._scratch is not None  # _scan_once came first
         rows = self._scratch.run(
             "SELECT DISTINCT hash FROM shared WHERE major BETWEEN ? AND ?", (first, last)
         )
         return {row[0] for row in rows}
 
-    def _scan(self) -> Scratch:
-        scratch = Scratch()
+    def _scan_once(self, versions: Sequence[Version]) -> None:
+        if self._scratch is not None:
+            return
+        hashes: Iterable[tuple[int, int]] = self._source.code_hashes(self._template)
+        if self._single_batch:
+            wanted = {hash(version.code) for version in versions}
+            hashes = (row for row in hashes if row[0] in wanted)
+        self._scratch = scratch = Scratch()
         scratch.run("CREATE TABLE code (hash INTEGER, major INTEGER)")
-        scratch.fill("INSERT INTO code VALUES (?, ?)", self._source.code_hashes(self._template))
+        scratch.fill("INSERT INTO code VALUES (?, ?)", hashes)
         scratch.run(
             "CREATE TABLE shared AS SELECT * FROM code"
             " WHERE hash IN (SELECT hash FROM code GROUP BY hash HAVING COUNT(*) > 1)"
@@ -94,7 +107,6 @@ class ItemCodeClaims:
         scratch.run("DROP TABLE code")
         scratch.run("CREATE INDEX shared_hash ON shared (hash, major)")
         scratch.run("CREATE INDEX shared_major ON shared (major, hash)")
-        return scratch
 
     def _settle(self, versions: Sequence[Version], holders: Mapping[str, Sequence[ProductKey]]) -> None:
         """Judge the codes of ``versions`` that were not judged before."""
@@ -126,7 +138,7 @@ class ItemCodeClaims:
     def _records(self, codes: Collection[str], also: Collection[int]) -> Iterator[SourceRecord]:
         """Every combination that may want one of ``codes``, and those of the products ``also``."""
         scratch = self._scratch
-        assert scratch is not None  # _shared_hashes came first
+        assert scratch is not None  # _scan_once came first
         scratch.run("CREATE TEMPORARY TABLE IF NOT EXISTS wanted (major INTEGER PRIMARY KEY)")
         scratch.run("DELETE FROM wanted")
         scratch.fill("INSERT OR IGNORE INTO wanted VALUES (?)", ((major,) for major in also))

@@ -15,10 +15,9 @@ from brekzsync.domain.eligibility import Criterion
 from brekzsync.domain.fingerprints import Fingerprinter
 from brekzsync.domain.items import Item
 from brekzsync.domain.keys import ProductKey
-from brekzsync.domain.ledger import Clearing, Failure, LedgerEntry, LedgerRow, Unchanged
+from brekzsync.domain.ledger import Clearing, Failure, Unchanged
 from brekzsync.domain.outcomes import FailedRecord, Tally
 from brekzsync.domain.products import ItemMapper, Refusal
-from brekzsync.domain.texts import normalise_code
 from brekzsync.flows.converge import merge_join
 from brekzsync.flows.item_code_claims import ItemCodeClaims
 from brekzsync.flows.judging import Judge
@@ -32,9 +31,9 @@ from brekzsync.flows.ports import (
 )
 from brekzsync.flows.product_delivery import Leases
 from brekzsync.flows.scratch import Scratch
+from brekzsync.flows.versions import Known, changed_code, newcomers, version_of
 
 BATCH = 1000
-Known = LedgerRow | LedgerEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +165,7 @@ class ProductExport:
         self.tally.pending += 1
         if warnings:
             self.tally.warnings.update(warnings)
-        self._batch.append(_version(record, known, item, document, print_, self._parts.now))
+        self._batch.append(version_of(record, known, item, document, print_, self._parts.now))
         if len(self._batch) >= BATCH:
             self._flush()
 
@@ -177,7 +176,7 @@ class ProductExport:
         contenders = (
             [version for version in batch if self._may_keep_code(version, previous)] if previous else batch
         )
-        refusals = self._parts.claims.refusals(_newcomers(contenders, previous))
+        refusals = self._parts.claims.refusals(newcomers(contenders, previous))
         if refusals:
             for version in contenders:
                 if version.key in refusals:
@@ -204,21 +203,10 @@ class ProductExport:
         return {key: Item.from_stored(document) for key, document in documents.items()}
 
     def _may_keep_code(self, version: Version, previous: dict[ProductKey, Item]) -> bool:
-        """A changed code would make a second item in the ERP: it is held until forced."""
-        before = previous.get(version.key)
-        if (
-            before is None
-            or normalise_code(before.code) == version.code
-            or version.force > version.prior_force
-        ):
-            return True
-        refusal = Refusal(
-            "item_code_changed",
-            f"The item code was {before.code!r} and is now {version.item.code!r}; the ERP would get a second item:"
-            f" change it back, or force it (brekzsync products force-sync).",
-        )
-        self._fail(version.key, refusal, version.repeated_reason)
-        return False
+        refusal = changed_code(version, previous.get(version.key))
+        if refusal is not None:
+            self._fail(version.key, refusal, version.repeated_reason)
+        return refusal is None
 
     def _within_limit(self, ready: list[Version]) -> list[Version]:
         if self._options.limit is None:
@@ -241,37 +229,6 @@ class ProductExport:
             self._parts.notes.clear(Clearing(major, minor, "deleted", prior_fingerprint, prior_force))
 
 
-def _newcomers(versions: list[Version], previous: dict[ProductKey, Item]) -> list[Version]:
-    """Those whose item code the ERP does not know as theirs; the others hold it and keep it."""
-    if not previous:
-        return versions
-    return [
-        version
-        for version in versions
-        if (before := previous.get(version.key)) is None or normalise_code(before.code) != version.code
-    ]
-
-
 def _is_live(known: Known) -> bool:
     """Whether the ledger still holds something of the record that an end of it would change."""
     return known.fingerprint is not None or known.status != "synced"
-
-
-def _version(
-    record: SourceRecord, known: Known | None, item: Item, document: str, print_: bytes, now: int
-) -> Version:
-    fields = (
-        *record.key,
-        print_,
-        known.force_requested if known else 0,
-        record.digest,
-        normalise_code(item.code),
-        document,
-        known.fingerprint if known else None,
-        known.force_acknowledged if known else 0,
-        known is not None,
-        (known.different_at if known and known.status != "synced" else None) or now,
-        item,
-        known.reason if known else None,
-    )
-    return tuple.__new__(Version, fields)  # half of what its own constructor costs
