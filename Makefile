@@ -18,7 +18,8 @@ ARGS ?=
 export VENV N
 
 RUN := $(VENV)/bin/python -m
-PYTEST := PYTHONHASHSEED=0 $(RUN) pytest
+# Each process has a database server of its own, so there are not more than four; ARGS="-n 0" is one.
+PYTEST := PYTHONHASHSEED=0 $(RUN) pytest -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := test
 .PHONY: demo test test-long check lint types imports docs reference shell format bench clean core dev fast services

@@ -60,8 +60,9 @@ def run(
     environ: Mapping[str, str] | None = None,
     stdin: Path | None = None,
     watch: bool = False,
+    accepted: Sequence[int] = (0,),
 ) -> Measured:
-    """Run to the end in ``folder``, output thrown away. Raises RunFailed for any exit code but 0.
+    """Run to the end in ``folder``, output thrown away. Raises RunFailed for any exit code not ``accepted``.
 
     Whatever ends this call also ends what it started: the program leads a session of its own.
     """
@@ -82,7 +83,7 @@ def run(
             seconds = time.perf_counter() - started
         finally:
             _end(process)
-        if code:
+        if code not in accepted:
             complaints.seek(0)
             said = complaints.read().decode(errors="replace").strip()
             raise RunFailed(f"{' '.join(map(str, command))} ended with exit code {code}:\n{said}")

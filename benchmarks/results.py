@@ -70,7 +70,11 @@ def rows(
     figures: Figures, *, base: int, larger: int | None, single_files: int, drivers: Sequence[str]
 ) -> list[Row]:
     """Every row there are figures for; the first driver is the judged one."""
-    found = [*_catalogue_rows(figures, base, drivers), _single_files_row(figures, single_files, drivers[0])]
+    found = [
+        *_catalogue_rows(figures, base, drivers),
+        *_diagnosis_rows(figures, base, drivers[0]),
+        _single_files_row(figures, single_files, drivers[0]),
+    ]
     if larger is not None:
         found += _scale_rows(figures, base, larger, drivers[0])
     return found
@@ -89,6 +93,31 @@ def _catalogue_rows(figures: Figures, size: int, drivers: Sequence[str]) -> Iter
         yield _against(figures, "  ledger filled", f"again {driver} {size}", f"xml {size}")
         unchanged = _against(figures, "nothing changed", f"unchanged {driver} {size}", f"batch {size}")
         yield replace(unchanged, limit=2.5, aim=1.9) if is_judged else unchanged
+
+
+def _diagnosis_rows(figures: Figures, size: int, driver: str) -> Iterator[Row]:
+    """One combination after start-up; what is missing with its start-up, in the strictest reading."""
+    group = f"{size:,} combinations, {DRIVERS[driver]}, an ERP with 99 of 100"
+    judged = size >= JUDGED_FROM
+    start = figures.best("diagnose start")
+    one = Row(
+        group=group,
+        measure="diagnose one, after start-up",
+        unit="s",
+        ours=max(figures.best("diagnose one") - start, 0.0),
+        reference=None,
+        limit=0.5 if judged else None,
+    )
+    missing = Row(
+        group=group,
+        measure="diagnose --missing",
+        unit="s",
+        ours=figures.best("diagnose missing"),
+        reference=figures.best("raw reads"),
+        limit=2.0 if judged else None,
+        memory=figures.memory.get("diagnose missing"),
+    )
+    yield from (one, missing)
 
 
 def _against(figures: Figures, measure: str, ours: str, reference: str) -> Row:

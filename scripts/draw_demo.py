@@ -1,6 +1,6 @@
-"""Draws the README's picture: what `brekzsync products export` shows of the demo on a terminal.
+"""Draws the README's pictures: what commands show of the demo on a terminal.
 
-python -m scripts.draw_demo    (the environment of `make check`; rewrites docs/images/products-export.svg)
+python -m scripts.draw_demo    (the environment of `make check`; rewrites docs/images/products-*.svg)
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from rich.console import Console
 from rich.text import Text
 
 ROOT = Path(__file__).resolve().parents[1]
-PICTURE = ROOT / "docs/images/products-export.svg"
+IMAGES = ROOT / "docs/images"
 COLUMNS = 92
-COMMAND = "brekzsync --config demo/brekzsync.toml products export"
+PROGRAM = "brekzsync --config demo/brekzsync.toml"
+# Each on a demo of its own, by the picture's name; the names are also told apart inside the pictures.
+PICTURES = {"export": "products export", "diagnose": "products diagnose 2-202"}
 
 # Rich's own frame fetches its font from elsewhere; a picture in a README should fetch nothing.
 _FRAME = """\
@@ -48,18 +50,23 @@ _FRAME = """\
 
 
 def main() -> int:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    for name, arguments in PICTURES.items():
+        picture = IMAGES / f"products-{name}.svg"
+        picture.write_text(_drawn(name, f"{PROGRAM} {arguments}"), encoding="utf-8")
+        print(f"Drew {picture.relative_to(ROOT)}.")
+    return 0
+
+
+def _drawn(name: str, command: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         _brekzsync(["demo", "up"], Path(folder))
-        shown = _brekzsync(COMMAND.split()[1:], Path(folder))
+        shown = _brekzsync(command.split()[1:], Path(folder))
     console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115
-    console.print(Text.assemble(("$ ", "bold green"), (COMMAND, "bold")))
+    console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
     console.print(Text.from_ansi(shown))
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    svg = console.export_svg(title="brekzsync", code_format=_FRAME, unique_id="export")
-    svg = re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE)
-    PICTURE.write_text(svg, encoding="utf-8")
-    print(f"Drew {PICTURE.relative_to(ROOT)}.")
-    return 0
+    svg = console.export_svg(title="brekzsync", code_format=_FRAME, unique_id=name)
+    return re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE)
 
 
 def _brekzsync(arguments: list[str], folder: Path) -> str:

@@ -6,36 +6,25 @@ python -m scripts.generate_reference --write    rewrites them (`make reference`)
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from brekzsync.cli import root as program
-from brekzsync.settings.durations import format_duration, format_percentage
+from brekzsync.settings.in_use import UNUSED_KEYS, UNUSED_SECTIONS, USED_KEYS, used_keys
 from brekzsync.settings.schema import is_secret
 from brekzsync.settings.sections import Settings
+from brekzsync.settings.toml_text import toml_value
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = Path("docs/reference")
 _SIZE: dict[str, Any] = {"terminal_width": 96, "max_content_width": 96}
-
-# The file may have these already; this release reads them, checks them, and does nothing with them.
-UNUSED_SECTIONS = ("orders", "stock", "shipments", "marketplace", "inbox", "serve", "agent", "notify")
-UNUSED_KEYS = {
-    "shop": ("webservice_url", "webservice_key"),
-    "erp": ("warehouses", "safety_margin"),
-}
-# Of an otherwise unused section, the keys that do matter.
-USED_KEYS = {"serve": ("lease",)}
 
 
 def main(arguments: list[str]) -> int:
@@ -122,13 +111,6 @@ def configuration() -> Iterator[str]:
     yield _UNUSED.format(sections=f"{sections}, {partly}", keys=keys).rstrip()
 
 
-def used_keys(section: str, model: type[BaseModel]) -> list[str]:
-    """The keys of a section that this release acts on."""
-    if section in UNUSED_SECTIONS:
-        return list(USED_KEYS.get(section, ()))
-    return [key for key in model.model_fields if key not in UNUSED_KEYS.get(section, ())]
-
-
 def _section(name: str, model: type[BaseModel]) -> Iterator[str]:
     yield f"## [{name}]\n"
     yield f"{(model.__doc__ or '').strip()}\n"
@@ -162,25 +144,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
     value = field.get_default(call_default_factory=True)
-    return f"`{_toml(value)}`" if value not in (None, PydanticUndefined) else "none"
-
-
-def _toml(value: Any) -> str:
-    """A value as it would stand in the file."""
-    match value:
-        case SecretStr():
-            return _toml(value.get_secret_value())
-        case timedelta():
-            return json.dumps(format_duration(value))
-        case Decimal():
-            return json.dumps(format_percentage(value))
-        case Path():
-            return json.dumps(f"./{value}")
-        case dict():
-            inner = ", ".join(f"{name} = {_toml(entry)}" for name, entry in value.items())
-            return f"{{ {inner} }}" if inner else "{}"
-        case _:
-            return json.dumps(value, ensure_ascii=False)
+    return f"`{toml_value(value)}`" if value not in (None, PydanticUndefined) else "none"
 
 
 # --- commands --------------------------------------------------------------------------------------------

@@ -103,7 +103,9 @@ class Shop:
         assert len(set(ids)) == len(ids)
         return (record for record in self.stream() if record.key[0] in ids)
 
-    def code_hashes(self, template: CodeTemplate) -> Iterator[tuple[int, int]]:
+    def code_hashes(
+        self, template: CodeTemplate, among: Collection[str] | None = None
+    ) -> Iterator[tuple[int, int]]:
         self.scans += 1
         for one in self.combinations:
             code = clean(template.render(one))[0]
@@ -211,7 +213,9 @@ class Memory:
     def force(self, key: ProductKey) -> None:
         """A person wants it again."""
         row = self.by_key.get(key, Row(key))
-        self.by_key[key] = replace(row, force_requested=row.force_requested + 1)
+        self.by_key[key] = replace(
+            row, force_requested=row.force_requested + 1, status="pending", reason="queued"
+        )
 
     # --- writing ------------------------------------------------------------------------------------------
 
@@ -257,11 +261,13 @@ class Memory:
         self._note("clear", batch)
         for one in batch:
             row = self.by_key[one[:2]]
+            forced = row.force_requested > row.force_acknowledged
             if (row.fingerprint, row.force_acknowledged) == (one.prior_fingerprint, one.prior_force):
                 self.by_key[row.key] = Row(
                     row.key,
                     force_acknowledged=row.force_acknowledged,
                     force_requested=row.force_requested,
+                    status="pending" if forced and one.reason != "deleted" else "synced",
                     reason=one.reason,
                 )
         return len(batch)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # What the tests and the benchmark want from the system: a MariaDB server's programs (they start a private one),
-# libodbc, and what mysqlclient is compiled against. Installed when root on Debian; otherwise one sentence each:
-# without them the tests that need them are skipped, and the last lines of the run say so.
+# libodbc, the shells whose completion is tried, and what mysqlclient is compiled against. Installed when root on
+# Debian; otherwise one sentence each: without them the tests that need them are skipped, and the last lines of
+# the run say so.
 set -eu
 cd "$(dirname "$0")/../.."
 . scripts/setup/report.sh
@@ -21,19 +22,21 @@ has_python_headers() {
 }
 # Headers by apt are of use to Debian's own Python only.
 is_debian_python() { case $("$python" -c 'import sys; print(sys.base_prefix)') in /usr) ;; *) return 1 ;; esac }
+has_shells() { has bash && has zsh && has fish; }
 has_mysqlclient() { "$python" -c 'import MySQLdb' 2>/dev/null; }
 
 # The servers' core packages hold the programs without a service that would start by itself.
 missing() {
     has_mariadb || echo mariadb-server-core mariadb-client-core
-    has_odbc || echo unixodbc
+    has_odbc || echo unixodbc tdsodbc
+    has_shells || echo bash zsh fish
     if has_mysqlclient; then return 0; fi
     has_client_library || echo libmariadb-dev pkg-config
     has cc || echo gcc libc6-dev
     if ! has_python_headers && is_debian_python; then echo python3-dev; fi
 }
 
-has_mariadb && has_odbc && has_mysqlclient && exit 0
+has_mariadb && has_odbc && has_shells && has_mysqlclient && exit 0
 one_at_a_time
 packages=$(missing | tr '\n' ' ')
 if [ -n "$packages" ] && may_install; then
@@ -42,3 +45,4 @@ if [ -n "$packages" ] && may_install; then
 fi
 has_mariadb || say "No MariaDB server on this machine: its tests will be skipped. To have them: $(how_to_install mariadb-server-core mariadb-client-core)."
 has_odbc || say "No libodbc on this machine: only an ERP on SQL Server needs it. To have it: $(how_to_install unixodbc)."
+has_shells || say "Not all of bash, zsh and fish on this machine: completion is tried in the others only. To have them: $(how_to_install bash zsh fish)."

@@ -13,14 +13,18 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from brekzsync.commands.invocation import Invocation
 from brekzsync.errors import BrekzsyncError, Interrupted, InvalidInput, LockHeld
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 PROGRAM = "brekzsync"
+COMPLETING = "_BREKZSYNC_COMPLETE"  # click's name; set while a shell asks what a line could go on with
 
 
 class Noun(NamedTuple):
@@ -32,8 +36,14 @@ class Noun(NamedTuple):
 
 NOUNS = {
     "products": Noun("brekzsync.commands.products:products", "Send products to the ERP."),
+    "status": Noun("brekzsync.commands.status:status", "Show how the flows are, and which is overdue."),
+    "logs": Noun("brekzsync.commands.logs:logs", "Look up what became of every record."),
+    "flows": Noun("brekzsync.commands.flows:flows", "Switch flows off and on."),
+    "config": Noun("brekzsync.commands.config:config", "Write, check and show the configuration."),
+    "doctor": Noun("brekzsync.commands.doctor:doctor", "Try every connection, right, table and folder."),
     "demo": Noun("brekzsync.commands.demo:demo", "Try brekzsync with a small shop of its own."),
     "db": Noun("brekzsync.commands.db:db", "Look after brekzsync's own database."),
+    "completion": Noun("brekzsync.commands.completion:completion", "Let a shell complete on TAB."),
 }
 
 
@@ -58,13 +68,24 @@ class RootGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, but a misspelt noun is compared with the table (click would know of no nouns)."""
-        if args[0] in NOUNS or args[0].startswith("-"):
+        if args[0] in NOUNS or args[0].startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
         from difflib import get_close_matches
 
         meant = get_close_matches(args[0], NOUNS, n=1)
         advice = f" Did you mean '{meant[0]}'?" if meant else f" The commands are {', '.join(NOUNS)}."
         raise click.UsageError(f"No such command '{args[0]}'.{advice}", ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The nouns from the table, as click does from the commands, but without importing one."""
+        from click.shell_completion import CompletionItem
+
+        nouns = [
+            CompletionItem(name, help=noun.help)
+            for name, noun in NOUNS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*nouns, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The nouns with their static help."""
@@ -204,7 +225,8 @@ def _finish(invocation: Invocation, result: object) -> int:
 def _failed(error: BaseException, invocation: Invocation, arguments: Sequence[str]) -> int:
     """Report an error once, in the form that was asked for."""
     code = exit_code(error)
-    if isinstance(error, SystemExit):
+    # Whatever is wrong while somebody presses TAB, the line being typed must stay clean.
+    if isinstance(error, SystemExit) or COMPLETING in os.environ:
         return code
     if isinstance(error, OSError) and error.errno == errno.EPIPE:
         _abandon_output()

@@ -227,8 +227,8 @@ def test_it_works_through_a_symbolic_link_and_from_another_folder(cron: Cron) ->
     )
 
 
-def test_the_night_has_nothing_to_do_yet_but_runs_scripts_put_there(cron: Cron) -> None:
-    assert cron.script(NIGHTLY) == (0, "", "")
+def test_the_night_prunes_the_logs_and_runs_scripts_put_there(cron: Cron) -> None:
+    assert cron.script(NIGHTLY, BREKZSYNC=cron.fake('echo "$@"')) == (0, "--cron logs prune\n", "")
 
     for name in ("own.sh", "logs/prune.sh", "stock/sweep.sh"):
         cron.program(f"scripts/cron/nightly/{name}", f"echo {name}")
@@ -277,7 +277,10 @@ def test_the_command_lines_of_the_drop_in_run_what_they_name(cron: Cron) -> None
 
     outcomes = [cron.run(command, **environment) for _, _, command in entries]
 
-    assert outcomes == [(0, "/etc/brekzsync/brekzsync.toml: --cron products export\n", ""), (0, "", "")]
+    assert outcomes == [
+        (0, "/etc/brekzsync/brekzsync.toml: --cron products export\n", ""),
+        (0, "/etc/brekzsync/brekzsync.toml: --cron logs prune\n", ""),
+    ]
 
 
 # --- brekzsync itself -------------------------------------------------------------------------------------

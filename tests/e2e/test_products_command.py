@@ -455,7 +455,7 @@ def test_an_unexpected_error_is_mailed_once_too(demo: Demo, monkeypatch: pytest.
     def broken(*_arguments: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr(bootstrap, "_mapping", broken)
+    monkeypatch.setattr(bootstrap, "item_mapping", broken)
     assert demo.cron().err.startswith("Error: Unexpected ZeroDivisionError: by zero.")
     assert demo.cron() == (1, *SILENCE)
 

@@ -1,56 +1,19 @@
-"""Every command of the tutorial, in its order, by the machine's own sh: it prints what the tutorial shows.
-
-In a ```console block a line that begins with ``$ `` is typed; what follows is printed, and ``…`` stands for
-anything: within a line for part of it, alone on a line for any number of lines.
-"""
+"""Every command of the tutorial, in its order, by the machine's own sh: it prints what the tutorial shows."""
 
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from tests.pages import Step, is_printed, not_as_shown, steps
+
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs/tutorial.md"
-_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _END = "== the end of what this command prints =="
-
-
-class Step(NamedTuple):
-    """A command as the reader types it, and what the tutorial says it prints."""
-
-    command: str
-    printed: str
-
-
-def steps(text: str) -> list[Step]:
-    """The commands of a page in order; one may go on over several lines, each but the last ending in a \\."""
-    return [step for block in _BLOCK.findall(text) for step in _steps_of(block)]
-
-
-def _steps_of(block: str) -> Iterator[Step]:
-    for typed in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-        lines = typed.splitlines(keepends=True)
-        last = next(number for number, line in enumerate(lines) if not line.endswith("\\\n"))
-        yield Step("".join(lines[: last + 1]).rstrip("\n"), "".join(lines[last + 1 :]))
-
-
-def is_printed(expected: str, actual: str) -> bool:
-    """Whether ``actual`` is what ``expected`` says, blanks at the ends of lines aside."""
-    pattern = "".join(
-        r"(?:.*\n)*?" if line.strip() == "…" else _line(line) + r"[ ]*\n" for line in expected.splitlines()
-    )
-    return re.fullmatch(pattern, actual if actual.endswith("\n") or not actual else f"{actual}\n") is not None
-
-
-def _line(line: str) -> str:
-    return ".*".join(re.escape(part) for part in line.rstrip().split("…"))
 
 
 @pytest.fixture
@@ -100,11 +63,7 @@ def test_every_command_prints_what_the_tutorial_shows(home: Path) -> None:
 
     assert len(expected) > 20
     assert len(printed) == len(expected)
-    wrong = [
-        f"$ {step.command}\n{said}--- but the tutorial shows\n{step.printed}"
-        for step, said in zip(expected, printed, strict=True)
-        if not is_printed(step.printed, said)
-    ]
+    wrong = not_as_shown(expected, printed)
     assert not wrong, "\n\n".join(wrong)
 
 

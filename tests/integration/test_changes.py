@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from brekzsync.domain.keys import WantedId
 from brekzsync.errors import ConfigurationError, InvalidInput
 from brekzsync.prestashop.tables import shop_tables
 from brekzsync.state.served import Outcome
@@ -501,7 +502,7 @@ def test_a_combination_a_person_excludes_stays_out_until_included(
         "not_bundle_component": 2,
     }
     with settled.state() as state:
-        state.exclusions.remove(2)
+        state.exclusions.end([WantedId(2, None)])
     assert settled.export(LATER).keys == {"2-9", "2-10", "2-11", "2-12"}
 
 

@@ -62,12 +62,13 @@ def test_demo_up_says_what_it_made_and_what_to_type_next(tmp_path: Path) -> None
         0,
         "Made a demo in demo: 3 shops (NL, BE, DE), 47 combinations.\n"
         "  shop.db         the shop, as a PrestaShop would hold it\n"
+        "  erp.db          the ERP, as an Exact Globe would hold it\n"
         "  state.db        what brekzsync remembers: a few exclusions, nothing sent yet\n"
         "  brekzsync.toml  the configuration\n"
         "Next: brekzsync --config demo/brekzsync.toml products export\n",
         "",
     )
-    assert _visible(tmp_path / "demo") == ["brekzsync.toml", "shop.db", "state.db"]
+    assert _visible(tmp_path / "demo") == ["brekzsync.toml", "erp.db", "shop.db", "state.db"]
     assert (tmp_path / "demo/brekzsync.toml").read_text(encoding="utf-8") == data_file("brekzsync.toml")
 
 
@@ -107,6 +108,7 @@ def test_its_configuration_is_valid_and_stays_within_the_folder(tmp_path: Path) 
 
     assert settings.shop.database.get_secret_value() == f"sqlite:///{tmp_path}/demo/shop.db"
     assert settings.state.database.get_secret_value() == f"sqlite:///{tmp_path}/demo/state.db"
+    assert settings.erp.database.get_secret_value() == f"sqlite:///{tmp_path}/demo/erp.db"
     assert settings.products.output == tmp_path / "demo/outbox"
     assert settings.shop.data_shop == "NL"
     assert settings.exact_xml.vat_codes == {"21": "2", "9": "1"}
@@ -137,6 +139,8 @@ def test_a_second_demo_up_puts_everything_back_to_its_beginning_and_says_so(tmp_
     demo = tmp_path / "demo"
     make_demo(demo, NOW)
     _change_price(demo / "shop.db")
+    with closing(sqlite3.connect(demo / "erp.db")) as erp, erp:
+        erp.execute("DELETE FROM Items")
     (demo / "outbox/items").mkdir(parents=True)
     (demo / "outbox/items/7-0.xml").write_text("<eExact/>", encoding="utf-8")
 
@@ -147,7 +151,9 @@ def test_a_second_demo_up_puts_everything_back_to_its_beginning_and_says_so(tmp_
         "The demo in demo is back at its beginning: 3 shops (NL, BE, DE), 47 combinations, an empty outbox.\n"
     )
     assert _price(demo / "shop.db") == "6.570248"
-    assert _visible(demo) == ["brekzsync.toml", "shop.db", "state.db"]
+    with closing(sqlite3.connect(demo / "erp.db")) as erp:
+        assert erp.execute("SELECT count(*) FROM Items").fetchone() == (11,)
+    assert _visible(demo) == ["brekzsync.toml", "erp.db", "shop.db", "state.db"]
 
 
 def test_a_changed_configuration_is_kept_and_said_to_be(tmp_path: Path) -> None:
@@ -192,7 +198,7 @@ def test_what_an_interrupted_demo_up_left_is_taken_over(tmp_path: Path) -> None:
 
     assert make_demo(demo, NOW).refreshed
 
-    assert _visible(demo) == ["brekzsync.toml", "shop.db", "state.db"]
+    assert _visible(demo) == ["brekzsync.toml", "erp.db", "shop.db", "state.db"]
     assert not (demo / ".building").exists()
 
 
@@ -249,6 +255,7 @@ def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
     ("ours", "theirs", "named"),
     [
         ('"sqlite:///shop.db"', '"mysql://shop@localhost/prestashop"', r"\[shop\] database"),
+        ('"sqlite:///erp.db"', '"mssql+pyodbc://reader@globe/500?driver=FreeTDS"', r"\[erp\] database"),
         ('"sqlite:///state.db"', '"sqlite:////var/lib/brekzsync/state.db"', r"\[state\] database"),
         ('"outbox"', '"/srv/exact"', r"\[products\] output"),
     ],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +19,8 @@ from sqlalchemy.exc import DBAPIError
 from brekzsync.errors import AccessDenied, BrekzsyncError, ConfigurationError, Unavailable
 from brekzsync.exact.connection import connect_erp, erp_errors, named
 from brekzsync.exact.items import ItemRepository
-from brekzsync.exact.tables import items_table
+from brekzsync.exact.tables import globe_tables
+from tests import odbc
 
 
 @pytest.fixture
@@ -122,8 +126,8 @@ def test_a_url_nobody_understands_is_a_configuration_error(wrong: str) -> None:
 
 
 def test_sql_server_has_its_items_in_dbo_and_sqlite_has_no_schema() -> None:
-    assert items_table("mssql").fullname == "dbo.Items"
-    assert items_table("sqlite").fullname == "Items"
+    assert globe_tables("mssql").items.fullname == "dbo.Items"
+    assert globe_tables("sqlite").items.fullname == "Items"
 
 
 @pytest.mark.parametrize(
@@ -222,3 +226,73 @@ def test_pyodbc_is_not_loaded_for_a_sqlite_erp(erp: sqlite3.Connection, tmp_path
     ended = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
 
     assert ended.stdout == "False\n"
+
+
+def test_a_url_without_a_driver_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        connect_erp("mssql+pyodbc://reader:s3cret@erp.example/100")
+
+    assert raised.value.message == "The URL of the ERP 100 on erp.example names no ODBC driver."
+    assert raised.value.code == "driver_missing"
+
+
+def test_free_tds_is_given_the_port_as_it_understands_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = odbc.install(monkeypatch)
+
+    connect_erp("mssql+pyodbc://reader:s3cret@erp.example:1433/100?driver=FreeTDS")
+    connect_erp("mssql+pyodbc://reader:s3cret@erp.example:1433/100?driver=ODBC+Driver+18+for+SQL+Server")
+
+    assert [connection.string for connection in server.connections] == [
+        "DRIVER={FreeTDS};Server=erp.example;Database=100;UID=reader;PWD=s3cret;port=1433",
+        "DRIVER={ODBC Driver 18 for SQL Server};Server=erp.example,1433;Database=100;UID=reader;PWD=s3cret",
+    ]
+
+
+# --- the real driver, without a server ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def free_tds() -> str:
+    """The beginning of a URL that FreeTDS is to open."""
+    try:
+        import pyodbc
+    except ImportError as error:
+        pytest.skip(f"no ODBC: {error}")
+    if "FreeTDS" not in pyodbc.drivers():
+        pytest.skip("no FreeTDS on this machine (apt install tdsodbc)")
+    return "mssql+pyodbc://reader:s3cret@127.0.0.1:{port}/100?driver=FreeTDS&TDS_Version=7.4"
+
+
+def test_a_server_that_refuses_connections_is_unavailable_after_some_attempts(free_tds: str) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = free_tds.format(port=unused.getsockname()[1])
+
+        with pytest.raises(Unavailable) as raised:
+            connect_erp(url, timeout=2)
+
+    assert re.fullmatch(
+        r"The ERP 100 on 127\.0\.0\.1 does not answer \(SQLSTATE 08\w+\)\.", raised.value.message
+    )
+    assert "s3cret" not in raised.value.message + raised.value.hint
+
+
+def test_a_server_that_never_answers_is_given_up_in_time(free_tds: str) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        started = time.monotonic()
+
+        with pytest.raises(Unavailable):
+            connect_erp(free_tds.format(port=silent.getsockname()[1]), timeout=1, attempts=1)
+
+    assert time.monotonic() - started < 5
+
+
+def test_a_driver_the_machine_lacks_is_named_as_missing(free_tds: str) -> None:
+    url = free_tds.format(port=1).replace("driver=FreeTDS", "driver=Nobody+Made+This")
+
+    with pytest.raises(ConfigurationError) as raised:
+        connect_erp(url)
+
+    assert raised.value.code == "driver_missing"

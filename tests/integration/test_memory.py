@@ -6,6 +6,7 @@ Both catalogues are large enough to fill every cache of fixed size (SQLite's pag
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import sys
@@ -25,7 +26,7 @@ pytestmark = [
 
 FEW, MANY = 25_000, 100_000
 RATIO = 1.2
-FAILED_ARE_FINE = '"$@" || test $? = 3'
+WHAT_IS_FOUND_IS_FINE = '"$@" >out.json || test $? = 3 -o $? = 4'
 
 
 class Shops:
@@ -43,14 +44,15 @@ class Shops:
         make_shop(folder / "shop.db", products=combinations // 2, combinations=2, same_code=same_code)
         return installation(folder, shared, "sqlite:///shop.db", item_code="reference")
 
-    def assert_flat(self, *words: str) -> None:
-        """The same run over both takes nearly the same memory, all its processes together."""
-        few, many = (self._peak(made, *words) for made in self.sizes.values())
+    def assert_flat(self, *words: str, verb: str = "export") -> None:
+        """The same command over both takes nearly the same memory, all its processes together."""
+        few, many = (self._peak(made, verb, *words) for made in self.sizes.values())
         assert many <= RATIO * few, f"{few / 2**20:.1f} MiB for {FEW}, {many / 2**20:.1f} MiB for {MANY}"
 
     @staticmethod
-    def _peak(made: Installation, *words: str) -> int:
-        command = ["sh", "-c", FAILED_ARE_FINE, "sh", *made.command("products", "export", "--json", *words)]
+    def _peak(made: Installation, verb: str, *words: str) -> int:
+        asked = made.command("products", verb, "--json", *words)
+        command = ["sh", "-c", WHAT_IS_FOUND_IS_FINE, "sh", *asked]
         memory = run(command, folder=made.folder, environ=made.process_environment, watch=True).memory
         assert memory is not None
         return memory.pss
@@ -96,3 +98,31 @@ def test_when_every_item_code_is_a_duplicate(tmp_path: Path, shared: Path, words
     shops.assert_flat(*words)
     assert shops.counts() == [(0, FEW), (0, MANY)]
     shops.assert_flat(*words)
+
+
+@pytest.mark.parametrize("duplicates", [False, True])
+def test_of_a_diagnosis_of_everything_and_of_what_the_erp_lacks(
+    tmp_path: Path, shared: Path, duplicates: bool
+) -> None:
+    shops = Shops(tmp_path, shared, same_code=duplicates)
+    shops.assert_flat("--all", verb="diagnose")
+    shops.assert_flat("--missing", verb="diagnose")
+    for combinations, made in shops.sizes.items():
+        make_erp(made.folder / "erp.db", combinations // 4)
+        made.set("erp", database="sqlite:///erp.db")
+    shops.assert_flat("--missing", verb="diagnose")
+    for combinations, made in shops.sizes.items():
+        found = json.loads((made.folder / "out.json").read_text())
+        lacking = combinations if duplicates else combinations - 2 * (combinations // 4)
+        assert len(found["combinations"]) == lacking
+        assert found["erp_problems"] == []
+
+
+def make_erp(path: Path, products: int) -> None:
+    """An ERP with both combinations of the first so many products."""
+    with closing(sqlite3.connect(path)) as erp, erp:
+        erp.execute("CREATE TABLE Items (ItemCode TEXT, IsSalesItem INTEGER, Type TEXT, Condition TEXT)")
+        erp.executemany(
+            "INSERT INTO Items VALUES (?, 1, 'S', 'A')",
+            ((f"P-{n}-{n * 10 + place}",) for n in range(1, products + 1) for place in (1, 2)),
+        )

@@ -164,6 +164,17 @@ def test_a_bulk_file_larger_than_every_buffer_is_complete(outbox: Outbox) -> Non
     assert outbox.write_index(from_ledger, NOW) == 40_000
 
 
+def test_bulk_files_tell_which_of_them_hold_an_item(outbox: Outbox) -> None:
+    first = write_bulk(outbox, "20261121T121500Z-aaaaaa", (1, 0), (12, 3))
+    second = write_bulk(outbox, "20261121T121600Z-bbbbbb", (1, 0))
+    holding = [outbox.unread_bulk_with([key]) for key in ((1, 0), (12, 3), (2, 3), (12, 0))]
+    assert holding == [[first, second], [first], [], []]
+    (outbox.directory / f".{second.removesuffix('.xml')}.entries").unlink()
+    assert outbox.unread_bulk_with([(2, 3)]) == [second]  # nobody knows what is in it
+    (outbox.directory / first).unlink()
+    assert outbox.unread_bulk_with([(12, 3)]) == [second]
+
+
 def test_a_run_without_items_makes_no_bulk_file(outbox: Outbox) -> None:
     with outbox.open_bulk(RUN) as bulk:
         assert bulk.commit() is None

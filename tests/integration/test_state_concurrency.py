@@ -75,7 +75,8 @@ def test_no_force_is_lost_between_processes_that_acknowledge_and_force(state_url
         results = [one.result(timeout=100) for one in started]
     with open_state(state_url, create=False) as state:
         found = entry(state.ledger("product", "exact"))
-        assert (results[0], results[2], found.force_requested) == (40, 40, 80)
+        # One that waits already is not raised again; every one that was raised is still known.
+        assert found.force_requested == results[0] + results[2] > 0
         assert results[1] + results[3] > 0
         assert found.force_acknowledged <= found.force_requested
         waits = found.force_acknowledged < found.force_requested

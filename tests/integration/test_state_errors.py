@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from brekzsync.domain.keys import WantedId
 from brekzsync.domain.ledger import Failure
 from brekzsync.errors import (
     AccessDenied,
@@ -358,7 +359,7 @@ def test_only_what_nobody_would_repeat_waits_for_the_disk(
         ledger.request_force([(1, 10)], at=NOON)
         ledger.record_failures([Failure(1, 10, "missing_price", "0")], run_id=run.id, at=NOON)
         state.exclusions.add(1, at=NOON)
-        state.exclusions.remove(1)
+        state.exclusions.end([WantedId(1, None)])
         state.runs.heartbeat(run, NOON)
         state.runs.finish(run, "done", at=NOON)
     assert waits == [True, False, True, False, True, True, False, True]

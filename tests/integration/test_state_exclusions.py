@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
+from brekzsync.domain.exclusions import Exclusion, Exclusions
+from brekzsync.domain.keys import WantedId
+from brekzsync.errors import BrekzsyncError
 from brekzsync.state.database import State
-from brekzsync.state.exclusions import Exclusion, Exclusions
 from tests.integration.state_rows import NOON, later
 
 
@@ -61,19 +67,32 @@ def test_excluding_again_replaces(state: State) -> None:
     )
 
 
-def test_including_a_combination_reaches_its_reference_under_an_earlier_id(state: State) -> None:
-    state.exclusions.add(1, by_whom="ann", at=NOON)
-    state.exclusions.add(1, 10, reference="demo", by_whom="ann", at=NOON)
-    state.exclusions.add(1, 11, reference="other", by_whom="ann", at=NOON)
-    assert state.exclusions.remove(1, 12, reference="Demo ") == 1
-    assert state.exclusions.remove(1, 12, reference="Demo ") == 0
-    left = state.exclusions.all()
-    assert (list(left.products), list(left.combinations)) == ([1], [(1, 11)])
+def test_several_are_recorded_at_once_and_replace_what_was_there(state: State) -> None:
+    state.exclusions.add(1, 10, reference="old", reason="first", by_whom="ann", at=NOON)
+    many = [exclusion(1, 10, "NEW", "second", 1), exclusion(2), exclusion(2, 0, "TWO")]
+    state.exclusions.record(many)
+    state.exclusions.record([])
+    found = state.exclusions.all()
+    assert found.all() == many
+    assert set(found.references) == {"NEW", "TWO"}
 
 
-def test_including_a_product_includes_all_its_combinations(state: State) -> None:
-    state.exclusions.add(1, by_whom="ann", at=NOON)
-    state.exclusions.add(1, 10, reference="demo", by_whom="ann", at=NOON)
-    state.exclusions.add(2, by_whom="ann", at=NOON)
-    assert state.exclusions.remove(1) == 2
-    assert state.exclusions.all() == Exclusions(products={2: exclusion(2)})
+def test_ending_takes_off_just_what_is_named(state: State) -> None:
+    whole, own, sibling, renamed = (
+        exclusion(1),
+        exclusion(1, 10, "DEMO"),
+        exclusion(1, 11, "OTHER"),
+        exclusion(2, 20, "DEMO"),
+    )
+    state.exclusions.record([whole, own, sibling, renamed])
+    for _ in range(2):
+        state.exclusions.end([whole.id, own.id, WantedId(9, None)], [renamed.id])
+        assert state.exclusions.all().all() == [sibling, exclusion(2, 20)]
+    assert list(state.exclusions.all().references) == ["OTHER"]
+
+
+def test_a_list_that_cannot_be_written_whole_is_not_written_at_all(state: State) -> None:
+    broken = replace(exclusion(2), reason=None)
+    with pytest.raises(BrekzsyncError):
+        state.exclusions.record([exclusion(1), broken])
+    assert state.exclusions.all() == Exclusions()

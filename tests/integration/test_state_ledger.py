@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from brekzsync.domain.ledger import Clearing, Failure, LedgerEntry, LedgerRow, Unchanged
+from brekzsync.domain.ledger import IN_DOUBT, Clearing, Failure, LedgerEntry, LedgerRow, Unchanged
+from brekzsync.errors import BrekzsyncError
+from brekzsync.state import ledger as ledger_module
 from brekzsync.state.database import State, open_state
 from brekzsync.state.ledger import Ledger
 from tests.integration.state_rows import (
@@ -135,12 +137,55 @@ def test_a_record_forced_before_it_was_ever_seen_is_acknowledged_with_the_force_
     assert found.status == "pending"
 
 
-def test_forcing_twice_asks_for_two_deliveries_more(ledger: Ledger) -> None:
-    ledger.request_force([(1, 10)], at=NOON)
-    ledger.request_force([(1, 10)], at=later(hours=1))
+def test_forcing_twice_before_it_is_delivered_asks_once(ledger: Ledger) -> None:
+    asked = [ledger.request_force([(1, 10)], at=later(hours=hours)) for hours in (0, 1)]
     found = entry(ledger)
-    assert (found.force_requested, found.different_at) == (2, NOON_MS)
+    assert (asked, ledger.forced([(1, 10), (1, 11)])) == ([1, 0], {(1, 10)})
+    assert (found.force_requested, found.different_at, found.updated_at) == (1, NOON_MS, NOON_MS)
     assert ledger.is_empty()
+
+
+def test_forcing_what_was_forced_and_delivered_asks_again(ledger: Ledger) -> None:
+    for force in (1, 2):
+        assert ledger.request_force([(1, 10)], at=NOON) == 1
+        prior = "first" if force > 1 else None
+        row = acknowledgement(force=force, prior=prior, prior_force=force - 1, known=True)
+        assert ledger.acknowledge([row], run_id=RUN, at=NOON) == 1
+        assert ledger.forced([(1, 10)]) == set()
+
+
+def test_a_force_asked_for_while_the_forced_version_is_on_its_way_is_one_more(ledger: Ledger) -> None:
+    ledger.request_force([(1, 10)], at=NOON)
+    on_its_way = acknowledgement(known=True)._replace(fingerprint=IN_DOUBT)
+    ledger.acknowledge([on_its_way], run_id=RUN, at=NOON)
+    assert ledger.forced([(1, 10)]) == set()
+    assert ledger.request_force([(1, 10)], at=NOON) == 1
+    delivered = acknowledgement(force=1, known=True)._replace(prior_fingerprint=IN_DOUBT)
+    ledger.acknowledge([delivered], run_id=RUN, at=NOON)
+    found = entry(ledger)
+    assert (found.force_acknowledged, found.force_requested, found.status) == (1, 2, "pending")
+
+
+def test_many_are_forced_at_once_or_not_at_all(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "BATCH_ROWS", 2)
+    keys = [(1, number) for number in range(5)]
+    assert ledger.request_force(keys[:3], at=NOON) == 3
+    assert ledger.forced(keys) == set(keys[:3])
+    assert ledger.request_force(keys, at=NOON) == 2
+    with pytest.raises((BrekzsyncError, OverflowError)):
+        ledger.request_force([*((2, number) for number in range(5)), (3, 2**70)], at=NOON)
+    assert ledger.forced([*keys, (2, 0)]) == set(keys)
+
+
+@pytest.mark.parametrize(("reason", "status"), [("became_not_excluded", "pending"), ("deleted", "synced")])
+def test_a_force_outlives_what_was_acknowledged_but_not_the_record(
+    ledger: Ledger, reason: str, status: str
+) -> None:
+    ledger.acknowledge([acknowledgement()], run_id=RUN, at=NOON)
+    ledger.request_force([(1, 10)], at=NOON)
+    ledger.clear([Clearing(1, 10, reason, mark("first"), 0)], run_id=8, at=NOON)
+    found = entry(ledger)
+    assert (found.fingerprint, found.status, found.reason, found.force_requested) == (None, status, reason, 1)
 
 
 def test_a_failure_keeps_the_acknowledged_version_and_counts_attempts(state: State, ledger: Ledger) -> None:

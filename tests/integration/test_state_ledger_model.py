@@ -73,8 +73,10 @@ class LedgerOfManyWriters(RuleBasedStateMachine):
 
     @rule(key=KEYS)
     def force(self, key: tuple[int, int]) -> None:
-        self.ledger.request_force([key], at=NOON)
-        self.known.setdefault(key, Known()).requested += 1
+        known = self.known.setdefault(key, Known())
+        raised = self.ledger.request_force([key], at=NOON)
+        assert raised == (known.requested == known.force)
+        known.requested += raised
 
     @rule(key=KEYS)
     def fail(self, key: tuple[int, int]) -> None:

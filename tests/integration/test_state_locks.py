@@ -59,6 +59,31 @@ def test_a_second_run_is_refused_and_told_who_is_at_work(state: State, state_url
         assert refused.value.hint
 
 
+def test_whether_a_run_is_at_work_is_asked_of_the_lock_and_not_of_a_mark(
+    state: State, state_url: str
+) -> None:
+    assert not state.locks.is_held("product", "exact")
+    with holder(state_url) as (process, _run):
+        assert [state.locks.is_held("product", target) for target in ("exact", "belgium")] == [True, False]
+        process.kill()
+        process.wait(10)
+        give_up = time.monotonic() + 10
+        while state.locks.is_held("product", "exact") and time.monotonic() < give_up:
+            time.sleep(0.01)
+        assert not state.locks.is_held("product", "exact")
+        assert state.runs.running("product", "exact") is not None, "its mark is still there"
+
+
+def test_looking_takes_no_lock_from_anyone(state: State, state_url: str) -> None:
+    with (
+        open_state(state_url, create=False, read_only=True) as other,
+        state.locks.hold("product", "exact") as held,
+    ):
+        assert [one.locks.is_held("product", "exact") for one in (state, other)] == [True, True]
+        assert held.still_held()
+    assert not state.locks.is_held("product", "exact")
+
+
 def test_a_holder_killed_with_sigkill_frees_the_lock_and_its_run_is_marked(
     state: State, state_url: str
 ) -> None:

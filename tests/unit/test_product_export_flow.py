@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brekzsync.domain.eligibility import CLEAR
+from brekzsync.domain.exclusions import Exclusion, Exclusions
 from brekzsync.domain.items import Item
 from brekzsync.domain.keys import ProductKey, format_key
 from brekzsync.domain.ledger import Acknowledgement
@@ -26,7 +28,6 @@ from brekzsync.flows.ledger_notes import LedgerNotes
 from brekzsync.flows.ports import Version
 from brekzsync.flows.product_delivery import Leases
 from brekzsync.flows.product_export import ExportOptions, ExportParts, ProductExport
-from brekzsync.state.exclusions import Exclusion, Exclusions
 from brekzsync.state.served import Lease
 from tests.catalogues import RULES, Memory, Record, Row, Shop, coded, combination
 
@@ -249,6 +250,48 @@ def test_a_person_excludes_combinations_products_and_references() -> None:
     shop.change((3, 1), reference=" c3-1")
     ran = export(shop, Memory(), exclusions=exclusions)
     assert (ran.target.delivered, ran.tally.all_reasons()) == (["2-2", "3-2"], {"not_excluded": 3})
+
+
+def test_a_force_of_what_was_never_sent_and_may_not_go_just_waits() -> None:
+    shop, ledger = shop_of((1, 0)), Memory()
+    shop.standings[(1, 0)] = INACTIVE
+    ledger.force((1, 0))
+    for _ in range(2):
+        assert export(shop, ledger).tally.all_reasons() == {"active_in_data_shop": 1}
+        assert (status(ledger), ledger.log) == ({"1-0": ("pending", "queued", False)}, [])
+    shop.standings.clear()
+    assert export(shop, ledger).target.delivered == ["1-0"]
+    assert status(ledger) == {"1-0": ("synced", None, True)}
+
+
+def test_a_forced_record_that_may_no_longer_go_is_cleared_once_and_waits(
+    three: tuple[Shop, Memory],
+) -> None:
+    shop, ledger = three
+    ledger.force((2, 1))
+    shop.standings[(2, 1)] = INACTIVE
+    first, second = export(shop, ledger), export(shop, ledger)
+    assert [ran.tally.reasons["became_active_in_data_shop"] for ran in (first, second)] == [1, 0]
+    assert status(ledger)["2-1"] == ("pending", "became_active_in_data_shop", False)
+    shop.standings.clear()
+    assert export(shop, ledger).target.delivered == ["2-1"]
+
+
+def test_a_forced_record_that_failed_and_may_no_longer_go_is_no_failure() -> None:
+    shop, ledger = shop_of((1, 0)), Memory()
+    shop.change((1, 0), price=Decimal(0))
+    ledger.force((1, 0))
+    export(shop, ledger)
+    shop.standings[(1, 0)] = INACTIVE
+    assert export(shop, ledger).tally.reasons["became_active_in_data_shop"] == 1
+    assert status(ledger) == {"1-0": ("pending", "became_active_in_data_shop", False)}
+
+
+def test_a_force_of_what_is_gone_does_not_wait(three: tuple[Shop, Memory]) -> None:
+    shop, ledger = three
+    ledger.force((9, 9))
+    assert [export(shop, ledger).tally.reasons["deleted"] for _ in range(2)] == [1, 0]
+    assert status(ledger)["9-9"] == ("synced", "deleted", False)
 
 
 def test_what_may_no_longer_go_loses_its_acknowledgement_and_its_unread_file(

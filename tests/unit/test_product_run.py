@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from brekzsync.domain.exclusions import Exclusions
 from brekzsync.domain.items import Item
 from brekzsync.domain.keys import ProductKey, WantedId, format_key
 from brekzsync.domain.products import ItemMapper
@@ -19,7 +20,6 @@ from brekzsync.errors import InvalidInput, LockHeld, PermanentError, Unavailable
 from brekzsync.flows import product_export
 from brekzsync.flows.product_run import ExportOutcome, ExportRequest, ItemMapping, ProductRun
 from brekzsync.prestashop.images import NoImages
-from brekzsync.state.exclusions import Exclusions
 from brekzsync.state.runs import RunHandle
 from tests.catalogues import RULES, Memory, Shop, combination
 
@@ -295,4 +295,4 @@ def test_an_id_that_means_nothing_stops_it_before_anything_is_written(
 
 def test_the_command_is_recorded_with_what_it_was_asked(around: Around) -> None:
     around.execute(full=True, ids=("3",))
-    assert around.log[0] == "product → exact: products export --full"
+    assert around.log[0] == "product → exact: products export --full ID..."

@@ -46,9 +46,15 @@ def nowhere(tmp_path: Path) -> str:
 def test_the_last_lines_count_what_was_skipped_and_why(tmp_path: Path, nowhere: str) -> None:
     code, lines = run(tmp_path, BREKZSYNC_SHARED=nowhere)
     why = f"no third-party data: {nowhere} is not there (BREKZSYNC_SHARED names another place)"
-    assert (code, lines[-4:]) == (
+    assert (code, lines[-5:]) == (
         0,
-        ["shared tests skipped: 2", f"  1 x {why}", "  1 x not today", "mariadb tests skipped: 0"],
+        [
+            "shared tests skipped: 2",
+            f"  1 x {why}",
+            "  1 x not today",
+            "mariadb tests skipped: 0",
+            "erp tests skipped: 0",
+        ],
     )
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brekzsync.errors import ConfigurationError
-from brekzsync.settings import Settings, load_settings, loading
+from brekzsync.settings import Settings, load_settings, loading, places
 from brekzsync.settings.database_urls import fastest_mysql_driver, resolve_url
 from brekzsync.settings.durations import (
     format_duration,
@@ -352,7 +352,7 @@ def test_a_byte_order_mark_is_harmless(write: Write) -> None:
 
 def test_without_any_file_every_place_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(loading, "SYSTEM_FILE", tmp_path / "etc" / "brekzsync.toml")
+    monkeypatch.setattr(places, "SYSTEM_FILE", tmp_path / "etc" / "brekzsync.toml")
     with pytest.raises(ConfigurationError) as caught:
         load_settings(None, {})
     assert caught.value.code == "no_configuration"
@@ -365,7 +365,7 @@ def test_without_any_file_every_place_is_named(tmp_path: Path, monkeypatch: pyte
 
 def test_files_are_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(loading, "SYSTEM_FILE", tmp_path / "system.toml")
+    monkeypatch.setattr(places, "SYSTEM_FILE", tmp_path / "system.toml")
     named = {"BREKZSYNC_CONFIG": str(tmp_path / "named.toml")}
     for name in ("system", "brekzsync", "named", "given"):
         (tmp_path / f"{name}.toml").write_text(SHOP.replace("NL", name))

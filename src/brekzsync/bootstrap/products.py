@@ -47,7 +47,7 @@ def product_run(settings: Settings, target: str, state: State, output: Path | No
             hint='Let Exact fetch them from `brekzsync serve`, or set channel = "files".',
             code="other_channel",
         )
-    shop = Shop(ShopDatabase(own.shop.database.get_secret_value()), _shop_options(own))
+    shop = Shop(ShopDatabase(own.shop.database.get_secret_value()), shop_options(own))
     ledger = state.ledger(FLOW, target)
     outbox = Outbox(output or own.products.output)
 
@@ -65,7 +65,7 @@ def product_run(settings: Settings, target: str, state: State, output: Path | No
             served=ledger.served,
             exclusions=state.exclusions.all,
             open_shop=cast(Any, shop.open),  # its catalogue takes its own records back, not any
-            mapping=lambda opened: _mapping(own, cast(OpenShop, opened)),
+            mapping=lambda opened: item_mapping(own, cast(OpenShop, opened)),
             outbox=outbox,
             write_index=lambda now: outbox.write_index(entries, now),
             bulk_writer=lambda run, mapping, yesterday: BulkWriter(
@@ -98,7 +98,7 @@ def _spare_the_garbage_collector() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
-def _shop_options(settings: Settings) -> ShopOptions:
+def shop_options(settings: Settings) -> ShopOptions:
     return ShopOptions(
         table_prefix=settings.shop.table_prefix,
         data_shop=settings.shop.data_shop,
@@ -109,7 +109,7 @@ def _shop_options(settings: Settings) -> ShopOptions:
     )
 
 
-def _mapping(settings: Settings, shop: OpenShop) -> ItemMapping:
+def item_mapping(settings: Settings, shop: OpenShop) -> ItemMapping:
     """How items are made and written for the data shop."""
     template = CodeTemplate(settings.products.item_code)
     rules = ItemRules(

@@ -43,3 +43,11 @@ def state_of(settings: Settings, *, writes: bool = True) -> Iterator[State]:
         yield state
     finally:
         state.close()
+
+
+@contextmanager
+def existing_state(settings: Settings, *, writes: bool) -> Iterator[State]:
+    """The state database, for commands that make no sense without one: a missing one is ``state_missing``."""
+    url = settings.state.database.get_secret_value()
+    with open_state(url, create=False, read_only=not writes) as state:
+        yield state

@@ -21,7 +21,7 @@ def demo() -> None:
     """Try brekzsync with a small shop of its own."""
 
 
-@demo.command(epilog="Example: brekzsync demo up --dir /tmp/brekzsync-demo")
+@demo.command(epilog="Example: brekzsync demo up --dir shop-to-try")
 @click.option(
     "--dir",
     "directory",
@@ -71,6 +71,7 @@ def _show(console: Console, made: Demo, following: str, *, dry_run: bool) -> Non
         console.output(f"Made a demo in {made.directory}: {shop}.")
     for file, content in (
         ("shop.db", "the shop, as a PrestaShop would hold it"),
+        ("erp.db", "the ERP, as an Exact Globe would hold it"),
         ("state.db", "what brekzsync remembers: a few exclusions, nothing sent yet"),
         ("brekzsync.toml", "the configuration"),
     ):

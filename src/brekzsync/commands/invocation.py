@@ -46,5 +46,12 @@ class Invocation:
         logs.configure(settings.log.file, settings.log.level, 0 if self.is_cron else self.verbosity)
         return settings
 
+    def typed(self, command: str) -> str:
+        """A command to paste: the program with the configuration this one was given, then ``command``."""
+        from shlex import quote
+
+        config = f" --config {quote(str(self.config))}" if self.config else ""
+        return f"brekzsync{config} {command}"
+
 
 pass_invocation = click.make_pass_decorator(Invocation)

@@ -6,20 +6,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from brekzsync.commands.flow_reports import enabling, told
 from brekzsync.commands.invocation import Invocation
 
 if TYPE_CHECKING:
     from brekzsync.domain.outcomes import Tally
+    from brekzsync.domain.sync_flows import FlowSwitch
     from brekzsync.flows.product_run import ExportOutcome, ExportRequest
 
 
 class TargetReport(NamedTuple):
-    """The outcome of one target's run; ``cron_lines`` is what cron should mail of it."""
+    """The outcome of one target's run; ``cron_lines`` is what cron should mail of it.
+
+    ``switched_off`` says that the flow is: then nothing ran, unless it was a dry run.
+    """
 
     target: str
     output: Path
     outcome: ExportOutcome
     cron_lines: list[str]
+    switched_off: FlowSwitch | None = None
 
     @property
     def tally(self) -> Tally:
@@ -40,6 +46,8 @@ def document(reports: list[TargetReport], request: ExportRequest) -> dict[str, A
                 together[part][name] = together[part].get(name, 0) + count
     together |= {"output": None, "indexed": None}
     together["failures"] = [failure for document in each for failure in document["failures"]]
+    if all(report.switched_off for report in reports):
+        together["disabled"] = True
     if request.baseline:
         together["baselined"] = sum(document["baselined"] for document in each)
     return together | _error(together["counts"]) | {"targets": each}
@@ -48,7 +56,7 @@ def document(reports: list[TargetReport], request: ExportRequest) -> dict[str, A
 def _target_document(report: TargetReport, request: ExportRequest) -> dict[str, Any]:
     tally = report.tally
     document: dict[str, Any] = {
-        "run_id": report.outcome.run.name,
+        "run_id": report.outcome.run.name or None,
         "target": report.target,
         "dry_run": request.dry_run,
         "counts": tally.counts(),
@@ -61,6 +69,8 @@ def _target_document(report: TargetReport, request: ExportRequest) -> dict[str, 
             for failure in tally.failures
         ],
     }
+    if report.switched_off:
+        document["disabled"] = True
     if request.baseline:
         document["baselined"] = report.outcome.baselined
     return document | _error(document["counts"])
@@ -92,6 +102,10 @@ def show(invocation: Invocation, report: TargetReport, request: ExportRequest) -
         return
     if console.is_json:
         return
+    if report.switched_off and not request.dry_run:
+        text = _off(report.switched_off, request, enabling(invocation, "product", report.target))
+        console.notice(f"{_title(report, request)}: {text[0].lower()}{text[1:]}")
+        return
     if console.verbosity >= 0:
         console.table(_title(report, request), ["Combinations", "Count"], _rows(report, request))
     if report.tally.failures:
@@ -102,7 +116,10 @@ def show(invocation: Invocation, report: TargetReport, request: ExportRequest) -
             ["Key", "Reason", "What to do"],
             [(failure.shown, failure.reason, failure.message) for failure in report.tally.failures],
         )
-    for line in _closing(report, request, _typed(invocation)):
+    if report.switched_off:
+        console.notice(_off(report.switched_off, request, enabling(invocation, "product", report.target)))
+        return
+    for line in _closing(report, request, invocation.typed("products export")):
         console.notice(line)
 
 
@@ -155,6 +172,12 @@ def _words(reason: str) -> str:
     return _WORDS.get(reason, reason.replace("_", " "))
 
 
+def _off(switch: FlowSwitch, request: ExportRequest, enable: str) -> str:
+    """That the flow is switched off; ``enable`` is the command that ends it."""
+    what = "a real run does nothing" if request.dry_run else "nothing was read or sent"
+    return f"Switched off {told(switch)}; {what}, until: {enable}"
+
+
 def _closing(report: TargetReport, request: ExportRequest, export: str) -> list[str]:
     """Where the files are, and the next thing to type; ``export`` is the command as it was called."""
     tally = report.tally
@@ -174,14 +197,6 @@ def _closing(report: TargetReport, request: ExportRequest, export: str) -> list[
     else:
         lines.append("Nothing to do: the ERP has everything.")
     return lines
-
-
-def _typed(invocation: Invocation) -> str:
-    """The command with the configuration it was given, so that it can be pasted."""
-    from shlex import quote
-
-    config = f" --config {quote(str(invocation.config))}" if invocation.config else ""
-    return f"brekzsync{config} products export"
 
 
 def _shown(path: Path) -> str:

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
 
+from brekzsync.commands.ids import ids_argument
 from brekzsync.commands.invocation import Invocation, pass_invocation
+from brekzsync.commands.product_diagnose import diagnose
+from brekzsync.commands.product_flags import exclude, exclusions, force_sync, include
 from brekzsync.errors import BrekzsyncError, Interrupted, InvalidInput, LockHeld
 
 if TYPE_CHECKING:
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from brekzsync.commands.product_reports import TargetReport
+    from brekzsync.domain.sync_flows import FlowSwitch
     from brekzsync.flows.product_run import ExportOutcome, ExportRequest
     from brekzsync.state.database import State
     from brekzsync.state.runs import Runs
@@ -25,7 +29,7 @@ def products() -> None:
 
 
 @products.command(epilog="Example: brekzsync products export --limit 100 --dry-run")
-@click.argument("ids", nargs=-1, metavar="[ID]...")
+@ids_argument()
 @click.option("--by", type=click.Choice(["reference", "ean13"]), help="IDs are references or EANs.")
 @click.option(
     "--output",
@@ -144,8 +148,13 @@ def _export_target(
     from brekzsync.commands.product_reports import TargetReport
     from brekzsync.flows.cron_report import is_known_error, new_failures
     from brekzsync.flows.frame import error_code
+    from brekzsync.flows.product_run import nothing_done
 
     runs, console = state.runs, invocation.console
+    own = invocation.settings.for_target(target)
+    off = _switch_if_off(state, target)
+    if off and not request.dry_run:
+        return TargetReport(target, output or own.products.output, nothing_done(), [], off)
     with product_run(invocation.settings, target, state, output) as run:
         before = runs.previous("product", target)
         try:
@@ -156,7 +165,13 @@ def _export_target(
         lines = new_failures(target, outcome.tally)
         if console.is_cron and not request.dry_run:
             lines += _daily_summary(runs, target, outcome, run.clock())
-        return TargetReport(target, run.outbox_directory, outcome, lines)
+        return TargetReport(target, run.outbox_directory, outcome, lines, off)
+
+
+def _switch_if_off(state: State, target: str) -> FlowSwitch | None:
+    """Who switched the flow off, when and why; None when it is on."""
+    switch = state.switches.find("product", target)
+    return switch if switch is not None and not switch.is_enabled else None
 
 
 def _daily_summary(runs: Runs, target: str, outcome: ExportOutcome, now: datetime) -> list[str]:
@@ -180,3 +195,10 @@ def _tell_of_new_state(invocation: Invocation) -> None:
     )
     invocation.console.notice(text)
     invocation.console.cron_report(text)
+
+
+products.add_command(diagnose)
+products.add_command(force_sync)
+products.add_command(exclude)
+products.add_command(include)
+products.add_command(exclusions)

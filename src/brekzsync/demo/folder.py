@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import DBAPIError
 
+from brekzsync.demo.erp import seed_erp
 from brekzsync.demo.seed import data_file, exclusions, read, seed_shop
 from brekzsync.errors import ConfigurationError, InvalidInput, LockHeld, PermanentError
 from brekzsync.state.database import open_state
@@ -149,6 +150,7 @@ def _make(directory: Path, now: datetime) -> bool:
     building.mkdir()
     try:
         seed_shop(building / "shop.db", now)
+        seed_erp(building / "erp.db", now)
         _make_state(building / "state.db", now)
         (building / "brekzsync.toml").write_text(data_file("brekzsync.toml"), encoding="utf-8")
         return _put_in_place(building, directory)
@@ -174,7 +176,7 @@ def _make_state(path: Path, now: datetime) -> None:
 def _put_in_place(building: Path, directory: Path) -> bool:
     # Unread items belong to the old state; the new one would neither replace nor withdraw all of them.
     shutil.rmtree(directory / "outbox", ignore_errors=True)
-    for name in ("state.db", "shop.db"):
+    for name in ("state.db", "shop.db", "erp.db"):
         # An old write-ahead log must not meet a new database: SQLite would replay it.
         (directory / name).unlink(missing_ok=True)
         for suffix in _SQLITE_COMPANIONS:

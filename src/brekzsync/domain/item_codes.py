@@ -76,6 +76,14 @@ class CodeTemplate:
         return self._pattern.format(*values)
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns a code stands in as it is (``table.column``); empty when it is put together.
+
+        A combination's own column comes first, its product's follows.
+        """
+        return _COLUMNS.get(self.fields[0], ()) if self._is_bare else ()
+
+    @property
     def tells_combinations_apart(self) -> bool:
         """Whether two combinations (products without any aside) can never have the same code.
 
@@ -104,6 +112,13 @@ _VALUES: dict[str, Callable[[CodeSource], str]] = {
     "id_product": lambda source: str(source.id_product),
     "id_product_attribute": lambda source: str(source.id_product_attribute),
     "key": lambda source: f"{source.id_product}-{source.id_product_attribute}",
+}
+
+
+_COLUMNS = {
+    "reference": ("product_attribute.reference", "product.reference"),
+    "product_reference": ("product.reference",),
+    "ean13": ("product_attribute.ean13", "product.ean13"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 ProductKey = tuple[int, int]
@@ -17,10 +18,30 @@ class WantedId(NamedTuple):
     id_product: int
     id_product_attribute: int | None
 
+    @property
+    def shown(self) -> str:
+        """As people write it: ``12`` or ``12-34``."""
+        if self.id_product_attribute is None:
+            return str(self.id_product)
+        return format_key((self.id_product, self.id_product_attribute))
+
+
+def sorted_ids(ids: Iterable[WantedId]) -> list[WantedId]:
+    """Each id once, a product before its combinations."""
+    return sorted(
+        set(ids),
+        key=lambda one: (one[0], -1 if one.id_product_attribute is None else one.id_product_attribute),
+    )
+
 
 def format_key(key: ProductKey) -> str:
     """``(12, 34)`` as ``12-34``."""
     return f"{key[0]}-{key[1]}"
+
+
+def is_id(text: str) -> bool:
+    """Whether ``parse_id`` reads it."""
+    return _PATTERN.fullmatch(text.strip()) is not None
 
 
 def parse_id(text: str) -> WantedId:

@@ -143,6 +143,14 @@ def vat_key(key: str) -> str:
     return ":".join(parts)
 
 
+def vat_code(codes: Mapping[str, str], country: str, rate: str, id_tax_rules_group: int) -> str:
+    """The ERP's VAT code of a rate (as ``plain`` prints it), the most exact key first; ``""`` when unmapped."""
+    for key in (f"{country}:{rate}:{id_tax_rules_group}", f"{country}:{rate}", rate):
+        if key in codes:
+            return codes[key]
+    return ""
+
+
 class ItemMapper:
     """Turns combinations into items by ``ItemRules``; made for combinations that come product by product."""
 
@@ -247,11 +255,7 @@ class ItemMapper:
         if rate is None:
             return "", ""
         text = plain(rate)
-        country = self._rules.tax_country
-        for key in (f"{country}:{text}:{id_tax_rules_group}", f"{country}:{text}", text):
-            if key in self._rules.vat_codes:
-                return self._rules.vat_codes[key], text
-        return "", text
+        return vat_code(self._rules.vat_codes, self._rules.tax_country, text, id_tax_rules_group), text
 
 
 _NO_SPECIAL = ("", "", "")

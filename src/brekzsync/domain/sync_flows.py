@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -29,3 +30,17 @@ FLOWS = {
     flow.name: flow for flow in (SyncFlow("product", LogType.PRODUCT, "products export", "Products → ERP"),)
 }
 """By name, in the order people read them."""
+
+PARTIAL_RUN = " ID..."
+"""Ends the recorded command of a run over chosen records: it says nothing of the flow as a whole."""
+
+
+class FlowSwitch(NamedTuple):
+    """That a person switched a flow on or off for one target; one without a switch is on."""
+
+    flow: str
+    target: str
+    is_enabled: bool
+    by_whom: str
+    reason: str
+    at: datetime

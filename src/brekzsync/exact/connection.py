@@ -19,9 +19,10 @@ from brekzsync.errors import AccessDenied, BrekzsyncError, ConfigurationError, U
 
 _SETTING = "Correct database under [erp]"
 _ATTEMPTS = 3
+_ITEMS = "table Items with an ItemCode"
 
 
-def connect_erp(url: str, timeout: float = 30.0) -> Engine:
+def connect_erp(url: str, timeout: float = 30.0, attempts: int = _ATTEMPTS) -> Engine:
     """An engine that has answered once; ``timeout`` in seconds, for logging in and for every statement.
 
     Raises ``ConfigurationError``, ``AccessDenied``, or, after retries, ``Unavailable``.
@@ -32,7 +33,7 @@ def connect_erp(url: str, timeout: float = 30.0) -> Engine:
 
     @tenacity.retry(
         retry=tenacity.retry_if_exception_type(Unavailable),
-        stop=tenacity.stop_after_attempt(_ATTEMPTS),
+        stop=tenacity.stop_after_attempt(attempts),
         wait=tenacity.wait_random_exponential(multiplier=0.2, max=2),
         reraise=True,
     )
@@ -45,12 +46,15 @@ def connect_erp(url: str, timeout: float = 30.0) -> Engine:
 
 
 @contextmanager
-def erp_errors(url: URL) -> Iterator[None]:
-    """Turn what a driver raises into the errors of the house, naming the ERP without its password."""
+def erp_errors(url: URL, needed: str = _ITEMS) -> Iterator[None]:
+    """Turn what a driver raises into the errors of the house, naming the ERP without its password.
+
+    ``needed`` continues "the ERP has no …" where a table or column that is read is not there.
+    """
     try:
         yield
     except DBAPIError as error:
-        raise _explained(error, named(url)) from error
+        raise _explained(error, named(url), needed) from error
 
 
 def named(url: URL) -> str:
@@ -65,7 +69,8 @@ def _engine(url: str, timeout: float) -> Engine:
         address = make_url(url)
         if address.get_backend_name() == "sqlite":
             return _sqlite_engine(address, timeout)
-        engine = create_engine(address, connect_args={"timeout": max(1, round(timeout))}, pool_size=2)
+        connect_args = {"timeout": max(1, round(timeout))}
+        engine = create_engine(_for_odbc(address), connect_args=connect_args, pool_size=2)
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigurationError(
             "The ERP's database URL cannot be understood.",
@@ -93,6 +98,23 @@ def _engine(url: str, timeout: float) -> Engine:
     return engine
 
 
+def _for_odbc(address: URL) -> URL:
+    """The URL as its ODBC driver wants it: FreeTDS takes ``host:1433`` for a name (facts, section 9)."""
+    if address.drivername not in ("mssql", "mssql+pyodbc"):
+        return address
+    driver = address.query.get("driver", "")
+    named_otherwise = "odbc_connect" in address.query or "dsn" in address.query or not address.database
+    if not driver and not named_otherwise:
+        raise ConfigurationError(
+            f"The URL of {named(address)} names no ODBC driver.",
+            hint="List the installed ones with odbcinst -q -d and name one: ?driver=...",
+            code="driver_missing",
+        )
+    if address.port and str(driver).lower() == "freetds":
+        return address.set(port=None).update_query_dict({"port": str(address.port)})
+    return address
+
+
 def _sqlite_engine(address: URL, timeout: float) -> Engine:
     if not address.database:
         raise ConfigurationError("The ERP's database URL names no file.", hint=f"{_SETTING}: sqlite:///file.")
@@ -105,12 +127,12 @@ def _sqlite_engine(address: URL, timeout: float) -> Engine:
     return create_engine(address, creator=connect)
 
 
-def _explained(error: DBAPIError, erp: str) -> BrekzsyncError:
+def _explained(error: DBAPIError, erp: str, needed: str) -> BrekzsyncError:
     """Judge by SQLSTATE, whose classes are the same everywhere; native codes differ between servers."""
     cause = error.orig
     text = str(cause)
     if isinstance(cause, sqlite3.Error):
-        return _explained_sqlite(text, erp)
+        return _explained_sqlite(text, erp, needed)
     state = str(cause.args[0]) if cause is not None and cause.args else ""
     if state.startswith("28"):
         return AccessDenied(
@@ -124,7 +146,7 @@ def _explained(error: DBAPIError, erp: str) -> BrekzsyncError:
             code="driver_missing",
         )
     if state.startswith(("42S", "S0002")):
-        return _not_an_administration(erp)
+        return _not_an_administration(erp, needed)
     if state == "42000":
         return AccessDenied(
             f"{_capital(erp)} refused a read.",
@@ -136,17 +158,17 @@ def _explained(error: DBAPIError, erp: str) -> BrekzsyncError:
     )
 
 
-def _explained_sqlite(text: str, erp: str) -> BrekzsyncError:
+def _explained_sqlite(text: str, erp: str, needed: str) -> BrekzsyncError:
     if "no such" in text:
-        return _not_an_administration(erp)
+        return _not_an_administration(erp, needed)
     if "locked" in text or "busy" in text:
         return Unavailable(f"{_capital(erp)} is locked by another program.", hint="Try again later.")
     return ConfigurationError(f"{_capital(erp)} cannot be opened: {text}.", hint=f"{_SETTING}.")
 
 
-def _not_an_administration(erp: str) -> BrekzsyncError:
+def _not_an_administration(erp: str, needed: str) -> BrekzsyncError:
     return ConfigurationError(
-        f"{_capital(erp)} has no table Items with an ItemCode: it is not an administration of Exact Globe.",
+        f"{_capital(erp)} has no {needed}: it is not an administration of Exact Globe.",
         hint=f"{_SETTING}: the name of the administration's database.",
         code="not_an_administration",
     )

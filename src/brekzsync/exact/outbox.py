@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -114,6 +114,37 @@ class Outbox:
                 sync_folder(self.items_directory)
         return withdrawn
 
+    def unread_item(self, key: Key) -> Path | None:
+        """The file of an item that lies there unread, if one does."""
+        path = Path(self._path_of(key))
+        try:
+            return path if path.is_file() else None
+        except OSError:  # a folder this user may not look into: nothing is known of it
+            return None
+
+    def where_unread(self, keys: Collection[Key]) -> dict[Key, Path]:
+        """Where the newest unread document of each of these items lies, of those that have one.
+
+        A folder this user may not look into tells of none.
+        """
+        with suppress(OSError):
+            found = {key: path for key in keys if (path := self.unread_item(key))}
+            for name in reversed(self.unread_bulk()):  # an item file is newer than any bulk file beside it
+                for key in self._held_by(name, set(keys) - found.keys()):
+                    found[key] = self.directory / name
+            return found
+        return {}
+
+    def _held_by(self, name: str, keys: Collection[Key]) -> set[Key]:
+        if not keys:
+            return set()
+        with (
+            suppress(FileNotFoundError),
+            open(entries_path(self.directory / name), encoding="utf-8") as lines,
+        ):
+            return {key for line in lines if (key := _key_of(line)) in keys}
+        return set()
+
     def unread_document(self, key: Key) -> Unread | None:
         """The document of an item that lies there unread, if one does."""
         with translated(self.items_directory):
@@ -132,6 +163,18 @@ class Outbox:
     def unread_bulk(self) -> list[str]:
         """The names of the bulk files lying there, oldest first."""
         return sorted(name for name in _names(self.directory) if _BULK_FILE.fullmatch(name))
+
+    def unread_bulk_with(self, keys: Collection[Key]) -> list[str]:
+        """The unread bulk files that hold one of these items, oldest first; one whose entries are lost may."""
+        with translated(self.directory, setting=True):
+            return [name for name in self.unread_bulk() if self._may_hold(name, keys)]
+
+    def _may_hold(self, name: str, keys: Collection[Key]) -> bool:
+        try:
+            with open(entries_path(self.directory / name), encoding="utf-8") as lines:
+                return any(_key_of(line) in keys for line in lines)
+        except FileNotFoundError:
+            return True
 
     def write_index(self, entries_of: EntriesOf, generated: datetime) -> int:
         """List in ``index.xml`` what lies there now, and return how many entries that is."""

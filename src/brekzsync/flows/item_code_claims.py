@@ -23,6 +23,9 @@ _CHUNK = 1000
 _REMEMBERED = 10_000  # verdicts kept; beyond, they are judged again, so that memory stays flat
 
 
+Scan = Callable[[Collection[str]], Iterable[tuple[int, int]]]
+
+
 class Claim(NamedTuple):
     """Who wants one item code: the rightful holder if any, a few of the claimants, and how many there are."""
 
@@ -34,8 +37,8 @@ class Claim(NamedTuple):
 class ItemCodeClaims:
     """Decides, batch by batch, who may have the item code it wants.
 
-    ``single_batch`` says that it will be asked once: only that batch's codes are then looked for, which takes
-    half the time of finding every code that occurs twice.
+    ``scan`` gives ``hash`` and id_product of every combination whose code a batch may want; it is asked once,
+    with the codes of the first batch, and looks at the whole catalogue unless told better.
     """
 
     def __init__(
@@ -45,13 +48,13 @@ class ItemCodeClaims:
         template: CodeTemplate,
         is_eligible: Callable[[SourceRecord], bool],
         *,
-        single_batch: bool = False,
+        scan: Scan | None = None,
     ) -> None:
         self._source = source
         self._ledger = ledger
         self._template = template
         self._is_eligible = is_eligible
-        self._single_batch = single_batch
+        self._scan: Scan = scan or (lambda _codes: source.code_hashes(template))
         self._scratch: Scratch | None = None
         self._claims: dict[str, Claim] = {}
 
@@ -93,13 +96,9 @@ class ItemCodeClaims:
     def _scan_once(self, versions: Sequence[Version]) -> None:
         if self._scratch is not None:
             return
-        hashes: Iterable[tuple[int, int]] = self._source.code_hashes(self._template)
-        if self._single_batch:
-            wanted = {hash(version.code) for version in versions}
-            hashes = (row for row in hashes if row[0] in wanted)
         self._scratch = scratch = Scratch()
         scratch.run("CREATE TABLE code (hash INTEGER, major INTEGER)")
-        scratch.fill("INSERT INTO code VALUES (?, ?)", hashes)
+        scratch.fill("INSERT INTO code VALUES (?, ?)", self._scan({version.code for version in versions}))
         scratch.run(
             "CREATE TABLE shared AS SELECT * FROM code"
             " WHERE hash IN (SELECT hash FROM code GROUP BY hash HAVING COUNT(*) > 1)"

@@ -39,9 +39,11 @@ class ProductSource(Protocol):
     def some(self, ids: Collection[int]) -> Iterator[SourceRecord]:
         """The combinations of these products in key order."""
 
-    def code_hashes(self, template: CodeTemplate) -> Iterator[tuple[int, int]]:
+    def code_hashes(
+        self, template: CodeTemplate, among: Collection[str] | None = None
+    ) -> Iterator[tuple[int, int]]:
         """``hash`` of the normalised item code and id_product of every combination, eligible or not, whose code
-        another could have too."""
+        another could have too; with ``among``, at least of those that have one of these codes."""
 
     def combination(self, record: SourceRecord) -> Combination:
         """A record decoded and resolved."""

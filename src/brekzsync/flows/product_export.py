@@ -137,7 +137,7 @@ class ProductExport:
     def _skip(self, record: SourceRecord, known: Known | None, criterion: Criterion) -> None:
         self.tally.skipped += 1
         self.tally.reasons[criterion] += 1
-        if known is not None and _is_live(known):
+        if known is not None and _is_live(known) and not _waits_for_its_turn(known):
             self.tally.reasons[f"became_{criterion}"] += 1
             self._parts.notes.clear(
                 Clearing(*record.key, f"became_{criterion}", known.fingerprint, known.force_acknowledged)
@@ -232,3 +232,9 @@ class ProductExport:
 def _is_live(known: Known) -> bool:
     """Whether the ledger still holds something of the record that an end of it would change."""
     return known.fingerprint is not None or known.status != "synced"
+
+
+def _waits_for_its_turn(known: Known) -> bool:
+    """Whether all there is of an ineligible record is a force: it goes out once nothing blocks it any more."""
+    forced = known.force_requested > known.force_acknowledged
+    return forced and known.fingerprint is None and known.status == "pending"

@@ -16,6 +16,7 @@ from brekzsync.domain.keys import ProductKey
 from brekzsync.domain.ledger import IN_DOUBT, Acknowledgement, Serving
 from brekzsync.domain.outcomes import Tally
 from brekzsync.domain.products import ItemMapper
+from brekzsync.domain.sync_flows import PARTIAL_RUN
 from brekzsync.domain.texts import normalise_code
 from brekzsync.errors import BrekzsyncError, PermanentError
 from brekzsync.flows.frame import Locks, OpenRun, Runs, milliseconds, run
@@ -67,6 +68,11 @@ class ExportOutcome(NamedTuple):
     tally: Tally
     baselined: int
     indexed: int | None
+
+
+def nothing_done() -> ExportOutcome:
+    """The outcome of a run that did not take place: no name, all counts 0."""
+    return ExportOutcome(OpenRun(0, ""), Tally(), 0, None)
 
 
 class OpenShop(KnowsIds, Protocol):
@@ -159,6 +165,7 @@ class ProductRun:
             preview = OpenRun(0, f"{now:%Y%m%dT%H%M%SZ}-preview")
             return self._export(preview, request, progress)
         command = "products export" + "".join(f" --{name}" for name in _flags(request))
+        command += PARTIAL_RUN if request.ids else ""
         with run(
             self.locks, self.runs, flow=FLOW, target=self.target, command=command, clock=self.clock
         ) as opened:

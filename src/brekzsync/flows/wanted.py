@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
-from brekzsync.domain.keys import ProductKey, WantedId, format_key, parse_id
+from brekzsync.domain.keys import ProductKey, WantedId, is_id, parse_id
 from brekzsync.errors import InvalidInput
 
 By = Literal["reference", "ean13"]
@@ -22,7 +22,7 @@ class KnowsIds(Protocol):
 
 
 class Found(NamedTuple):
-    """The combinations that were named, and the words that name nothing, as people write them."""
+    """The combinations that were named, and the words that name nothing, as they were typed."""
 
     keys: set[ProductKey]
     unknown: list[str]
@@ -32,13 +32,38 @@ def find(shop: KnowsIds, words: Sequence[str], by: By | None) -> Found:
     """Look the words up. Raises InvalidInput (``malformed_id``) for one that cannot be an id."""
     if by:
         return Found(*shop.keys_by(by, words))
-    keys, unknown = shop.keys_of([_parsed(word) for word in words])
-    return Found(keys, [_shown(one) for one in unknown])
+    wanted: dict[WantedId, str] = {}
+    for word in words:
+        wanted.setdefault(parsed(word), word.strip())
+    keys, unknown = shop.keys_of(list(wanted))
+    return Found(keys, [wanted[one] for one in unknown])
+
+
+def named(shop: KnowsIds, words: Sequence[str], by: By | None) -> Found:
+    """As ``find``, but a word that cannot be an id may also be a reference or an EAN of the shop."""
+    if by:
+        return find(shop, words, by)
+    ids = [word for word in words if is_id(word)]
+    keys, unknown = find(shop, ids, None) if ids else (set(), [])
+    others = [word for word in words if not is_id(word)]
+    for way in get_args(By):
+        if others:
+            more, others = shop.keys_by(way, others)
+            keys = keys | more
+    if others:
+        parsed(others[0])  # says what an id looks like
+    return Found(keys, unknown)
 
 
 def wanted_keys(shop: KnowsIds, words: Sequence[str], by: By | None, consequence: str) -> set[ProductKey]:
     """As ``find``, but a word that names nothing stops everything; ``consequence`` ends the sentence."""
     keys, unknown = find(shop, words, by)
+    refuse_unknown(unknown, by, consequence)
+    return keys
+
+
+def refuse_unknown(unknown: Sequence[str], by: By | None, consequence: str) -> None:
+    """Raises InvalidInput (``unknown_id``) when there is any; ``consequence`` ends the sentence."""
     if unknown:
         what = by or ("id" if len(unknown) == 1 else "ids")
         raise InvalidInput(
@@ -46,10 +71,10 @@ def wanted_keys(shop: KnowsIds, words: Sequence[str], by: By | None, consequence
             hint="Give keys such as 12-34, product ids such as 12, or --by reference / --by ean13 with those.",
             code="unknown_id",
         )
-    return keys
 
 
-def _parsed(text: str) -> WantedId:
+def parsed(text: str) -> WantedId:
+    """A word as an id. Raises InvalidInput (``malformed_id``)."""
     try:
         return parse_id(text)
     except ValueError as error:
@@ -58,9 +83,3 @@ def _parsed(text: str) -> WantedId:
             hint="With --by reference or --by ean13 the words are references or EANs.",
             code="malformed_id",
         ) from None
-
-
-def _shown(one: WantedId) -> str:
-    if one.id_product_attribute is None:
-        return str(one.id_product)
-    return format_key((one.id_product, one.id_product_attribute))

@@ -111,6 +111,11 @@ class Snapshot:
         self._texts: dict[Select[Any], Any] = {}
         self._one_at_a_time = Lock()  # the reader of the next page and a look-up share the connection
 
+    @property
+    def compares_exactly(self) -> bool:
+        """Whether texts differ by letter case and trailing blanks, as on SQLite; a shop's server ignores both."""
+        return self._connection.dialect.name == "sqlite"
+
     def rows(self, statement: Select[Any], parameters: Mapping[str, Any] | None = None) -> Sequence[RawRow]:
         """All rows as plain tuples of raw values (see ``text``). Raises Unavailable and its siblings."""
         with self._one_at_a_time, self._database.errors():

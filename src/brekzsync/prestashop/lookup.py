@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import Column, ColumnElement, func, select
 
-from brekzsync.domain.keys import ProductKey
+from brekzsync.domain.keys import WantedId
 from brekzsync.domain.texts import normalise_code
 from brekzsync.prestashop.connection import Snapshot, number, text
 from brekzsync.prestashop.tables import ShopTables
@@ -17,31 +17,37 @@ By = Literal["reference", "ean13"]
 
 def find_by(
     snapshot: Snapshot, tables: ShopTables, by: By, values: Sequence[str]
-) -> dict[str, set[ProductKey]]:
-    """The combinations of each value, compared normalised; a product's value means all its combinations.
+) -> dict[str, set[WantedId]]:
+    """What has each value, by the value normalised: combinations, and products that have it themselves.
 
-    A value nothing has is missing from the result. Keys of a whole product have -1 as second part.
+    A value nothing has is missing from the result, and so is a blank one: nobody is looked for by it.
     """
     wanted = {normalise_code(value): value for value in values}
-    candidates = sorted({*values, *wanted, *(value.strip() for value in values)})
-    found: dict[str, set[ProductKey]] = {}
+    wanted.pop("", None)
+    found: dict[str, set[WantedId]] = {}
     combination, product = tables.product_attribute, tables.product
-    # The database's collation decides the first cut (case and trailing space); the exact one is ours.
-    for row in snapshot.rows(
-        select(combination.c.id_product, combination.c.id_product_attribute, combination.c[by]).where(
-            combination.c[by].in_(candidates)
-        )
-    ):
-        value = wanted.get(normalise_code(text(row[2])))
-        if value is not None:
-            found.setdefault(value, set()).add((number(row[0]), number(row[1])))
-    for row in snapshot.rows(
-        select(product.c.id_product, product.c[by]).where(product.c[by].in_(candidates))
-    ):
-        value = wanted.get(normalise_code(text(row[1])))
-        if value is not None:
-            found.setdefault(value, set()).add((number(row[0]), -1))
+    queries = (
+        select(combination.c.id_product, combination.c[by], combination.c.id_product_attribute).where(
+            _may_be(snapshot, combination.c[by], wanted)
+        ),
+        select(product.c.id_product, product.c[by]).where(_may_be(snapshot, product.c[by], wanted)),
+    )
+    for query in queries if wanted else ():
+        for id_product, value, *own in snapshot.rows(query):
+            code = normalise_code(text(value))
+            if code in wanted:
+                named = WantedId(number(id_product), number(own[0]) if own else None)
+                found.setdefault(code, set()).add(named)
     return found
+
+
+def _may_be(snapshot: Snapshot, column: Column[str], wanted: Mapping[str, str]) -> ColumnElement[bool]:
+    """The first cut, by an index where there is a server; the exact comparison is ours."""
+    if not snapshot.compares_exactly:
+        return column.in_(sorted({*wanted, *wanted.values(), *(value.strip() for value in wanted.values())}))
+    if all(code.isascii() for code in wanted):
+        return func.upper(func.trim(column)).in_(sorted(wanted))
+    return column != ""  # SQLite's upper() leaves all other letters as they are
 
 
 def existing_keys(snapshot: Snapshot, tables: ShopTables, ids: Sequence[int]) -> dict[int, set[int]]:

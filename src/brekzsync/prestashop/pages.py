@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from brekzsync.prestashop.connection import RawRow, Snapshot
@@ -60,6 +60,11 @@ class PageReader:
         while bound := self._snapshot.rows(self._queries.bound_after, {"after": after, "page": size})[0][0]:
             yield self._snapshot.rows(statement, {"after": after, "bound": int(bound)})
             after = int(bound)
+
+    def owners_of_codes(self, columns: Sequence[str], codes: Collection[str]) -> Iterator[RawRow]:
+        """id_product and text of every row of these columns that may be one of ``codes`` (normalised)."""
+        for name in columns:
+            yield from self._snapshot.rows(self._queries.owners_of_codes(name), {"codes": sorted(codes)})
 
     def _page(
         self, products: Sequence[RawRow], statements: Mapping[str, Any], span: Mapping[str, Any]

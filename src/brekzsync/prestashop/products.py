@@ -17,6 +17,7 @@ from typing import Any
 
 from brekzsync.domain.eligibility import CLEAR, Standing
 from brekzsync.domain.item_codes import CodeTemplate
+from brekzsync.domain.keys import ProductKey
 from brekzsync.domain.products import Combination
 from brekzsync.domain.texts import clean
 from brekzsync.prestashop.connection import RawRow, number, text
@@ -89,20 +90,37 @@ class Catalogue:
         own = text(record.row[_REFERENCE]).strip() if record.row is not None else ""
         return own or text(record.product.row.reference).strip()
 
-    def code_hashes(self, template: CodeTemplate) -> Iterator[tuple[int, int]]:
+    def code_hashes(
+        self, template: CodeTemplate, among: Collection[str] | None = None
+    ) -> Iterator[tuple[int, int]]:
         """``hash`` of the normalised item code and id_product of every combination, eligible or not, that has a
-        code which another could have too.
+        code which another could have too; with ``among``, at least of those that have one of these codes.
 
         A hash is good within this process only.
         """
+        if among is not None and (columns := template.columns):
+            owners = self._reader.owners_of_codes(columns, among)
+            yield from ((hash(_normalised(text(code))), int(id_product)) for id_product, code in owners)
+            return
         values = [_CODE_VALUES[field] for field in template.fields]
         fill = template.fill
         for rows in self._reader.codes(PAGE_CODES, combinations=not template.tells_combinations_apart):
             for row in rows:
                 code = fill([value(row) for value in values])
                 if code:
-                    cleaned = clean(code)[0]
-                    yield hash(cleaned.upper()), int(row[_ID])
+                    yield hash(_normalised(code)), int(row[_ID])
+
+    def codes(self, template: CodeTemplate) -> Iterator[list[tuple[ProductKey, str]]]:
+        """The normalised item code (``""`` where it has none) of every combination, in pages, in key order."""
+        values = [_CODE_VALUES[field] for field in template.fields]
+        for rows in self._reader.codes(PAGE_CODES, combinations=True):
+            yield sorted(
+                (
+                    (int(row[_ID]), int(row[_ID_COMBINATION] or 0)),
+                    _normalised(template.fill([value(row) for value in values])),
+                )
+                for row in rows
+            )
 
     def _records(self, page: Page) -> Iterator[SourceRecord]:
         combinations, images, attributes = page.combinations, page.images, page.attributes
@@ -171,6 +189,11 @@ class Catalogue:
         main = main if main.strip() else next((name for name in others.values() if name.strip()), b"")
         texts = [others.get(lang, b"") for lang in self._languages[1:]]
         return (main, *(text if text.strip() else main for text in texts))
+
+
+def _normalised(code: str) -> str:
+    """A code as it is compared: cleaned as in a document, upper-cased."""
+    return clean(code)[0].upper()
 
 
 def _standing(row: ProductRow) -> Standing:

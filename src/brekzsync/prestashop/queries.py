@@ -156,6 +156,15 @@ class CatalogueQueries:
             .order_by(product.c.id_product)
         )
 
+    def owners_of_codes(self, name: str) -> Select[Any]:
+        """id_product and ``name`` (``table.column``) of every row in which cleaning and upper-casing may give one
+        of ``:codes``: those that give it plainly, and all with anything that cleaning would touch."""
+        table, _, column = name.partition(".")
+        value = getattr(self.tables, table).c[column]
+        plain = func.upper(func.trim(value)).in_(bindparam("codes", expanding=True))
+        odd = or_(value.regexp_match("[^ -~]"), value.like("%  %"))
+        return select(getattr(self.tables, table).c.id_product, value).where(or_(plain, odd))
+
     def _codes(self) -> Select[Any]:
         """What item codes are made of, for a range of products; several rows each."""
         product, combination = self.tables.product, self.tables.product_attribute

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +11,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
-from brekzsync.domain.keys import ProductKey, WantedId
+from brekzsync.domain.diagnosis import Presence
+from brekzsync.domain.keys import ProductKey, WantedId, sorted_ids
+from brekzsync.domain.texts import normalise_code
 from brekzsync.errors import ConfigurationError
+from brekzsync.prestashop import evidence
 from brekzsync.prestashop.connection import ShopDatabase, Snapshot
 from brekzsync.prestashop.lookup import By, existing_keys, find_by
 from brekzsync.prestashop.pages import PageReader
@@ -115,6 +118,11 @@ class OpenShop:
         """The shop's own time zone."""
         return self.data_shop.time_zone
 
+    @property
+    def data_shop_name(self) -> str:
+        """The data shop's name."""
+        return self.data_shop.name
+
     def catalogue(self, salt: bytes) -> Catalogue:
         """The data shop's combinations; ``salt`` see ``Catalogue``."""
         scope, shop = self._queries.scope, self.data_shop
@@ -140,10 +148,28 @@ class OpenShop:
 
     def keys_by(self, by: By, values: Sequence[str]) -> tuple[set[ProductKey], list[str]]:
         """The combinations with these references or EANs, and the values nothing has."""
+        named = self.named_by(by, values)
+        keys, _ = self.keys_of(sorted_ids(set().union(*named.values())))
+        return keys, [value for value in values if normalise_code(value) not in named]
+
+    def named_by(self, by: By, values: Sequence[str]) -> dict[str, set[WantedId]]:
+        """The products and combinations that have each of these references or EANs, by the value normalised."""
         found = find_by(self._snapshot, self._queries.tables, by, values)
-        exact = {key for keys in found.values() for key in keys if key[1] >= 0}
-        whole = [WantedId(key[0], None) for keys in found.values() for key in keys if key[1] < 0]
-        return exact | self.keys_of(whole)[0], [value for value in values if value not in found]
+        _, orphans = self.keys_of(sorted_ids(set().union(*found.values())))
+        return {value: alive for value, ids in found.items() if (alive := ids.difference(orphans))}
+
+    def presence(self, keys: Collection[ProductKey]) -> dict[ProductKey, Presence]:
+        """In which shops these combinations are, and where their products are active."""
+        return evidence.presence(self._snapshot, self._queries.tables, self.data_shop.shops, keys)
+
+    def product_names(self, ids: Collection[int]) -> dict[int, str]:
+        """The names of these products, as far as they have one."""
+        scope = self._queries.scope
+        return evidence.product_names(self._snapshot, self._queries.tables, scope.id_shop, scope.id_lang, ids)
+
+    def products_of_combinations(self, ids: Collection[int]) -> dict[int, int]:
+        """The id_product of each id_product_attribute that exists."""
+        return evidence.products_of_combinations(self._snapshot, self._queries.tables, ids)
 
     def size(self) -> int:
         """Roughly how many combinations there are, for a progress bar."""

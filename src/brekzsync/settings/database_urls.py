@@ -11,6 +11,10 @@ _URL = re.compile(
     r"(?:[^@/]*(?:@[^@/]*)*@)?(?P<host>\[[^\]]*\]|[^/?:@]*)(?::(?P<port>[^/?]*))?(?:/(?P<database>[^?]*))?(?:\?.*)?",
     re.DOTALL,
 )
+_PASSWORD = re.compile(r"(://[^:@/]*:)[^/]*(?=@)")
+_SECRET_PART = re.compile(
+    r"([^=]*(?:pass|pwd|secret|token|key|odbc_connect)[^=]*=).*", re.IGNORECASE | re.DOTALL
+)
 _SERVER_BACKENDS = ("mysql", "mariadb", "postgresql")
 
 
@@ -38,6 +42,14 @@ def resolve_url(url: str, backends: tuple[str, ...], folder: Path | None) -> str
     if backend in ("mysql", "mariadb") and match["driver"] is None:
         return f"mysql+{fastest_mysql_driver()}{url[len(backend) :]}"
     return url
+
+
+def without_password(url: str, hidden: str) -> str:
+    """A URL to be shown: ``hidden`` instead of its password and of a query's values that may hold one."""
+    masked = _PASSWORD.sub(lambda match: match[1] + hidden, url)
+    address, question, query = masked.partition("?")
+    parts = [_SECRET_PART.sub(lambda match: match[1] + hidden, part) for part in query.split("&")]
+    return address + question + "&".join(parts)
 
 
 def fastest_mysql_driver() -> str:

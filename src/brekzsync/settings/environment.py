@@ -24,7 +24,7 @@ def override(document: dict[str, Any], found: Mapping[str, str]) -> dict[Locatio
     """Lay the variables over what the file says, in place; which variable set which path."""
     variables = _with_secrets_read(found)
     _merge(document, _decoded(variables))
-    return {location_of(name): name for name in variables}
+    return {location_of(name): name if name in found else name + _FILE for name in variables}
 
 
 def _with_secrets_read(found: Mapping[str, str]) -> dict[str, str]:
@@ -33,8 +33,8 @@ def _with_secrets_read(found: Mapping[str, str]) -> dict[str, str]:
     for name, value in found.items():
         section = str(location_of(name)[0])
         if section not in Settings.model_fields:
-            sentence, remedy = unknown_section(section, name)
-            raise ConfigurationError(sentence, hint=remedy)
+            problem = unknown_section(section, name)
+            raise ConfigurationError(problem.sentence, hint=problem.remedy)
         secret_name = _secret_read_from_file(name)
         if secret_name is None:
             values[name] = value

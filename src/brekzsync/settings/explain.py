@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,21 +39,31 @@ _LONGEST_VALUE = 60
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong: a sentence, and what to do about it."""
+    """One thing that is wrong: a sentence, what to do about it, and the table and key it is about."""
 
     sentence: str
     remedy: str
+    section: str = ""
+    key: str = ""
 
 
-def explain(error: ValidationError, source: Path, overrides: Mapping[Location, str]) -> ConfigurationError:
+class Mistakes(ConfigurationError):
+    """A configuration that was read and does not fit; ``problems`` tells its mistakes apart."""
+
+    def __init__(self, problems: Sequence[Problem], message: str, *, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = tuple(problems)
+
+
+def explain(error: ValidationError, source: Path, overrides: Mapping[Location, str]) -> Mistakes:
     """All problems in one error; ``overrides`` names the environment variable behind a path."""
-    problems = [_problem(details, source, overrides) for details in error.errors(include_url=False)]
+    problems = [_located(details, source, overrides) for details in error.errors(include_url=False)]
     if len(problems) == 1:
-        sentence, remedy = problems[0]
-        return ConfigurationError(f"{sentence} (in {source})", hint=remedy)
+        only = problems[0]
+        return Mistakes(problems, f"{only.sentence} (in {source})", hint=only.remedy)
     lines = [f"{source} has {len(problems)} problems:"]
-    lines += [f"  {sentence} {remedy}".rstrip() for sentence, remedy in problems]
-    return ConfigurationError("\n".join(lines), hint="Correct these lines and run the same command again.")
+    lines += [f"  {problem.sentence} {problem.remedy}".rstrip() for problem in problems]
+    return Mistakes(problems, "\n".join(lines), hint="Correct these lines and run the same command again.")
 
 
 def unknown_section(name: str, variable: str | None = None) -> Problem:
@@ -66,8 +76,18 @@ def unknown_section(name: str, variable: str | None = None) -> Problem:
     return Problem(f"{subject}. Did you mean [{meant}]?", f"Rename it to {meant}, or remove it.")
 
 
-def _problem(details: ErrorDetails, source: Path, overrides: Mapping[Location, str]) -> Problem:
+def _located(details: ErrorDetails, source: Path, overrides: Mapping[Location, str]) -> Problem:
     location: Location = tuple(part for part in details["loc"] if part != "[key]")
+    tables, _, rest = split_location(location)
+    if not tables and isinstance(details["input"], dict):  # a section that does not exist
+        tables, rest = rest[:1], rest[1:]
+    problem = _problem(details, location, source, overrides)
+    return problem._replace(section=_dotted(tables), key=str(rest[0]) if rest else "")
+
+
+def _problem(
+    details: ErrorDetails, location: Location, source: Path, overrides: Mapping[Location, str]
+) -> Problem:
     variable = _variable_of(location, overrides)
     if details["type"] == "extra_forbidden":
         return _unknown(location, details["input"], variable)

@@ -34,6 +34,13 @@ def _check_item_code(value: str) -> str:
     return value
 
 
+# The lengths are those of orkrg.paymentmethod and ordlev.levwijze (facts/exact-globe.md section 2.2).
+PaymentMethod = Annotated[
+    str, matching(r"\S", "must be one of Exact's payment methods, one character such as B")
+]
+DeliveryMethod = Annotated[
+    str, matching(r"\S(?:.{0,3}\S)?", "must be one of Exact's delivery methods, at most 5 characters")
+]
 ItemCodeTemplate = Annotated[str, AfterValidator(_check_item_code)]
 ColumnOfProduct = Annotated[
     str,
@@ -70,6 +77,10 @@ class ProductsSettings(Section):
         "empty: delivery for files, result for http.",
     )
     output: FilePath = Field(default=Path("./outbox"), description="The outbox folder.")
+    overdue_after: Duration = Field(
+        default=timedelta(hours=1),
+        description="`status` calls the flow overdue when no run has come to its end for longer than this.",
+    )
 
     @property
     def acknowledged_by(self) -> Literal["delivery", "result"]:
@@ -113,6 +124,16 @@ class OrdersSettings(Section):
     )
     discount_form: Literal["negative_quantity", "negative_price"] = Field(
         default="negative_quantity", description="Which of price and quantity is negative on a discount line."
+    )
+    payment_methods: dict[str, PaymentMethod] = Field(
+        default={},
+        description="Exact's payment method for each payment module of the shop.",
+        examples=['{ ps_wirepayment = "B", ps_checkpayment = "C" }'],
+    )
+    delivery_methods: dict[str, DeliveryMethod] = Field(
+        default={},
+        description="Exact's delivery method for each carrier, by its id_reference or its name.",
+        examples=['{ 2 = "PNL", "Click and collect" = "PICK" }'],
     )
     first_run_limit: int = Field(
         default=50,

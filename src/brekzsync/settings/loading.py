@@ -6,15 +6,15 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from pydantic import ValidationError
 
 from brekzsync.errors import ConfigurationError
+from brekzsync.settings.places import candidates
 from brekzsync.settings.sections import Settings
 
-LOCAL_FILE = Path("brekzsync.toml")
-SYSTEM_FILE = Path("/etc/brekzsync/brekzsync.toml")
 OVERRIDE_PREFIX = "BREKZSYNC_"
 OVERRIDE_SEPARATOR = "__"
 
@@ -37,7 +37,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
         from brekzsync.settings.explain import explain  # only for a file with mistakes
 
         raise explain(error, source, overrides) from None
-    settings._source = source
+    settings._source, settings._overrides = source, overrides
     return settings
 
 
@@ -56,8 +56,8 @@ def _lay_over(document: dict[str, Any], environ: Mapping[str, str]) -> dict[tupl
 
 
 def _read_first(path: Path | None, environ: Mapping[str, str]) -> tuple[Path, bytes]:
-    candidates = _candidates(path, environ)
-    for candidate in candidates:
+    looked_at = candidates(path, environ)
+    for candidate in looked_at:
         source = candidate.expanduser().absolute()
         try:
             return source, source.read_bytes()
@@ -68,21 +68,15 @@ def _read_first(path: Path | None, environ: Mapping[str, str]) -> tuple[Path, by
                 f"Cannot read the configuration {source}: {error.strerror}.",
                 hint="Make it a file the user brekzsync runs as can read, or name another with --config.",
             ) from error
-    looked = ", ".join(str(candidate.expanduser().absolute()) for candidate in candidates)
+    looked = ", ".join(str(candidate.expanduser().absolute()) for candidate in looked_at)
+    init = "brekzsync config init"
+    if len(looked_at) == 1:  # a file that was named is made where it was looked for
+        init += f" {quote(str(looked_at[0]))}"
     raise ConfigurationError(
         f"There is no configuration. Looked for: {looked}.",
-        hint="Write a starter file with `brekzsync config init`, or try the demo with `brekzsync demo up`.",
+        hint=f"Write a starter file with `{init}`, or try the demo with `brekzsync demo up`.",
         code="no_configuration",
     )
-
-
-def _candidates(path: Path | None, environ: Mapping[str, str]) -> list[Path]:
-    """A file that was named is the only one looked for: falling back would read another shop's."""
-    if path is not None:
-        return [path]
-    if named := environ.get("BREKZSYNC_CONFIG"):
-        return [Path(named)]
-    return [LOCAL_FILE, SYSTEM_FILE]
 
 
 def _parse(source: Path, content: bytes) -> dict[str, Any]:

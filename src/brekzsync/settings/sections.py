@@ -71,11 +71,17 @@ class Settings(Section):
     log: LogSettings = Field(default_factory=LogSettings)
 
     _source: Path = PrivateAttr(default=Path("brekzsync.toml"))
+    _overrides: dict[tuple[str | int, ...], str] = PrivateAttr(default_factory=dict)
 
     @property
     def source(self) -> Path:
         """The file these settings were read from."""
         return self._source
+
+    @property
+    def overrides(self) -> dict[tuple[str | int, ...], str]:
+        """The environment variables that replaced a value, by the lower-case path to it."""
+        return self._overrides
 
     def target_names(self) -> list[str]:
         """The configured targets in the file's order, or the one default target."""

@@ -18,6 +18,7 @@ from brekzsync.settings.fields import (
     TablePrefix,
     WebAddress,
 )
+from brekzsync.settings.places import STATE_DATABASE
 
 
 def _name_or_id(value: object) -> object:
@@ -142,20 +143,24 @@ class StateSettings(Section):
     """brekzsync's own database: ledger, runs, locks, exclusions."""
 
     database: StateDatabase = Field(
-        default=SecretStr("sqlite:///brekzsync-state.db"),
+        default=SecretStr(STATE_DATABASE),
         description="SQLAlchemy URL of the state database: SQLite, MariaDB, MySQL or PostgreSQL.",
         examples=['"sqlite:///brekzsync-state.db"'],
     )
 
 
 class LogSettings(Section):
-    """Where brekzsync writes what it did, and the tracebacks of unexpected errors."""
+    """Where brekzsync writes what it did, with the tracebacks of unexpected errors; how long sync logs are kept."""
 
     file: OptionalPath = Field(
         default=None, description="Log file; empty: none.", examples=['"/var/log/brekzsync/brekzsync.log"']
     )
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least severe messages to log."
+    )
+    keep: Duration = Field(
+        default=timedelta(days=90),
+        description="How long `logs prune` keeps attempts, ended runs and rows of deleted records.",
     )
 
 

@@ -16,6 +16,8 @@ from brekzsync.state.locks import Locks
 from brekzsync.state.runs import Runs
 from brekzsync.state.schema import Upgrade
 from brekzsync.state.scopes import Scope
+from brekzsync.state.switches import FlowSwitches
+from brekzsync.state.sync_log import SyncLog
 
 
 class State:
@@ -30,6 +32,8 @@ class State:
         self.runs = Runs(database)
         self.locks = Locks(database, self.runs)
         self.exclusions = ExclusionList(database)
+        self.sync_log = SyncLog(database)
+        self.switches = FlowSwitches(database)
 
     @property
     def engine(self) -> Engine:
@@ -50,13 +54,13 @@ class State:
         self.close()
 
 
-def open_state(url: str, *, create: bool, missing_ok: bool = False) -> State:
+def open_state(url: str, *, create: bool, missing_ok: bool = False, read_only: bool = False) -> State:
     """Open the state database at ``url``.
 
-    One that does not exist is created only with ``create``. ``missing_ok`` is for dry runs: a missing one is
-    opened as an empty state in memory, and the database refuses every write to one that exists.
+    One that does not exist is created only with ``create``. With ``read_only`` the database refuses every
+    write. ``missing_ok`` is for dry runs: read only, and a missing one is opened as an empty state in memory.
 
-    An older SQLite schema is migrated on the way, except in a dry run; one on a server is not, because other
+    An older SQLite schema is migrated on the way, unless read only; one on a server is not, because other
     hosts may still run the older release.
 
     Raises ``ConfigurationError`` (``state_missing``, ``state_outdated``, ``state_newer``, ``state_url`` and
@@ -69,7 +73,7 @@ def open_state(url: str, *, create: bool, missing_ok: bool = False) -> State:
         if not create:
             raise _missing(Database(parsed).name)
         _make_directory(parsed)
-    database = Database(parsed, read_only=missing_ok)
+    database = Database(parsed, read_only=read_only or missing_ok)
     try:
         return State(database, created=_ready(database, create=create, missing_ok=missing_ok))
     except _MissingInDryRun:
@@ -118,7 +122,7 @@ def _ready(database: Database, *, create: bool, missing_ok: bool) -> bool:
     """Make sure that the schema is this release's; returns whether it was created now."""
     found = schema.current(database)
     if found == schema.HEAD:
-        if database.backend == "sqlite" and not missing_ok:
+        if database.backend == "sqlite" and not database.read_only:
             database.prepare_file()
         return False
     if found is None:
@@ -128,7 +132,7 @@ def _ready(database: Database, *, create: bool, missing_ok: bool) -> bool:
             raise _missing(database.name)
         return _bring_up(database).created
     schema.check_not_newer(database, found)
-    if missing_ok or database.backend != "sqlite":
+    if database.read_only or database.backend != "sqlite":
         raise ConfigurationError(
             f"{database.name} has schema {found}, this release needs {schema.HEAD}.",
             hint="Run `brekzsync db upgrade`.",

@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
 
-from brekzsync.state.bulk import Key
+from brekzsync.domain.exclusions import Exclusion, Exclusions
+from brekzsync.domain.keys import WantedId
+from brekzsync.domain.texts import normalise_code
 from brekzsync.state.connection import Database
 from brekzsync.state.tables import exclusion
 from brekzsync.state.times import from_milliseconds, to_milliseconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exclusion:
-    """One exclusion; ``id_product_attribute`` None covers the whole product, future combinations too."""
-
-    id_product: int
-    id_product_attribute: int | None
-    reference: str | None
-    reason: str
-    by_whom: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exclusions:
-    """All exclusions, by what they cover; ``references`` are normalised and name combinations only."""
-
-    products: dict[int, Exclusion] = field(default_factory=dict)
-    combinations: dict[Key, Exclusion] = field(default_factory=dict)
-    references: dict[str, Exclusion] = field(default_factory=dict)
-
-    def covering(self, key: Key, reference: str) -> Exclusion | None:
-        """The exclusion that keeps this combination out, None when there is none."""
-        return (
-            self.products.get(key[0])
-            or self.combinations.get(key)
-            or self.references.get(reference.strip().upper())
-        )
 
 
 class ExclusionList:
@@ -53,15 +26,31 @@ class ExclusionList:
         """Every exclusion there is; the latest where two cover the same."""
         with self._database.read() as connection:
             rows = connection.execute(select(exclusion).order_by(exclusion.c.id)).all()
-        exclusions = Exclusions()
-        for one in map(_exclusion, rows):
-            if one.id_product_attribute is None:
-                exclusions.products[one.id_product] = one
-                continue
-            exclusions.combinations[(one.id_product, one.id_product_attribute)] = one
-            if one.reference:
-                exclusions.references[one.reference] = one
-        return exclusions
+        return Exclusions.of(map(_exclusion, rows))
+
+    def record(self, exclusions: Sequence[Exclusion]) -> None:
+        """Put these on the list, all or none; one that is there for the same id is replaced."""
+
+        def work(connection: Connection) -> None:
+            for one in exclusions:
+                connection.execute(delete(exclusion).where(_made_for(one.id)))
+                connection.execute(insert(exclusion).values(_row(one)))
+
+        if exclusions:
+            self._database.write(work, durable=True)
+
+    def end(self, ended: Collection[WantedId], nameless: Collection[WantedId] = ()) -> None:
+        """Take those made for the ids ``ended`` off the list, all or none, and with them, of those made for
+        ``nameless``, the reference: they cover nothing but their own combination any more. Safe to repeat."""
+
+        def work(connection: Connection) -> None:
+            for one in ended:
+                connection.execute(delete(exclusion).where(_made_for(one)))
+            for one in nameless:
+                connection.execute(update(exclusion).where(_made_for(one)).values(reference=None))
+
+        if ended or nameless:
+            self._database.write(work, durable=True)
 
     def add(
         self,
@@ -73,47 +62,35 @@ class ExclusionList:
         by_whom: str = "",
         at: datetime,
     ) -> None:
-        """Exclude a product or one combination; doing it again replaces reason, reference and time.
-
-        The reference of a combination is remembered, so that the same one under a new id stays excluded.
-        """
-        remembered = reference.strip().upper() if id_product_attribute is not None else ""
-
-        def work(connection: Connection) -> None:
-            connection.execute(
-                delete(exclusion).where(
-                    exclusion.c.id_product == id_product,
-                    exclusion.c.id_product_attribute.is_not_distinct_from(id_product_attribute),
-                )
-            )
-            connection.execute(
-                insert(exclusion).values(
-                    id_product=id_product,
-                    id_product_attribute=id_product_attribute,
-                    reference=remembered or None,
-                    reason=reason,
-                    by_whom=by_whom,
-                    created_at=to_milliseconds(at),
-                )
-            )
-
-        self._database.write(work, durable=True)
-
-    def remove(self, id_product: int, id_product_attribute: int | None = None, *, reference: str = "") -> int:
-        """Clear exclusions, returning how many there were.
-
-        A product clears its own and those of all its combinations. A combination clears its own and, given
-        its reference, the one that reaches it under an earlier id; one of the whole product stays.
-        """
-        covered = exclusion.c.id_product == id_product
-        if id_product_attribute is not None:
-            covered = and_(covered, exclusion.c.id_product_attribute == id_product_attribute)
-            remembered = reference.strip().upper()
-            if remembered:
-                covered = or_(covered, exclusion.c.reference == remembered)
-        return self._database.write(
-            lambda connection: connection.execute(delete(exclusion).where(covered)).rowcount, durable=True
+        """``record`` for one; ``reference`` as the shop has it."""
+        remembered = normalise_code(reference) if id_product_attribute is not None else ""
+        one = Exclusion(
+            id_product=id_product,
+            id_product_attribute=id_product_attribute,
+            reference=remembered or None,
+            reason=reason,
+            by_whom=by_whom,
+            created_at=at,
         )
+        self.record([one])
+
+
+def _made_for(wanted: WantedId) -> ColumnElement[bool]:
+    return and_(
+        exclusion.c.id_product == wanted.id_product,
+        exclusion.c.id_product_attribute.is_not_distinct_from(wanted.id_product_attribute),
+    )
+
+
+def _row(one: Exclusion) -> dict[str, Any]:
+    return {
+        "id_product": one.id_product,
+        "id_product_attribute": one.id_product_attribute,
+        "reference": one.reference,
+        "reason": one.reason,
+        "by_whom": one.by_whom,
+        "created_at": to_milliseconds(one.created_at),
+    }
 
 
 def _exclusion(row: Row[Any]) -> Exclusion:

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, bindparam, func, or_, select
+from sqlalchemy import BigInteger, Connection, bindparam, func, or_, select, tuple_
 
 from brekzsync.domain.ledger import Acknowledgement, Clearing, Failure, LedgerEntry, LedgerRow, Unchanged
 from brekzsync.state import ledger_writes as writes
@@ -28,11 +28,17 @@ from brekzsync.state.times import to_milliseconds
 
 PAGE_ROWS: Final = 4_000
 _CODES: Final = 500
+_KEYS: Final = 400
 
 
 _ROW_COLUMNS: Final = [ledger.c[name] for name in LedgerRow._fields]
 _entries: Final = KeyedSelect(ledger, [ledger.c[name] for name in LedgerEntry._fields[2:]])
 _documents: Final = KeyedSelect(ledger, [ledger.c.fingerprint, ledger.c.document])
+_codes_between: Final = select(ledger.c.key_major, ledger.c.key_minor, ledger.c.code).where(
+    ledger.c.scope_id == bindparam("scope"),
+    ledger.c.key_major.between(bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger)),
+    ledger.c.code.is_not(None),
+)
 # MariaDB reads a range of its index for this predicate, and all of it for a comparison of row values.
 _page: Final = (
     select(*_ROW_COLUMNS)
@@ -80,6 +86,27 @@ class Ledger:
     def rows_for(self, keys: Iterable[Key]) -> list[LedgerEntry]:
         """The rows of the given keys that exist, in key order; up to a few thousand keys."""
         return [LedgerEntry._make(row) for row in self._keyed(_entries, keys)]
+
+    def rows_of(self, key_major: int) -> list[LedgerEntry]:
+        """Every row of one product, in key order."""
+        scope_id = self._scope.find()
+        statement = (
+            select(*(ledger.c[name] for name in LedgerEntry._fields))
+            .where(ledger.c.scope_id == scope_id, ledger.c.key_major == key_major)
+            .order_by(ledger.c.key_minor)
+        )
+        with self._database.read() as connection:
+            return [LedgerEntry._make(row) for row in connection.execute(statement)]
+
+    def codes_between(self, first: Key, last: Key) -> dict[Key, str]:
+        """The acknowledged item codes of the records in a range of keys, both ends included."""
+        scope_id = self._scope.find()
+        if scope_id is None:
+            return {}
+        with self._database.read() as connection:
+            given = {"scope": scope_id, "first": first[0], "last": last[0]}
+            rows = fetched(connection.execute(_codes_between, given).cursor)
+            return {(major, minor): code for major, minor, code in rows if first <= (major, minor) <= last}
 
     def documents(self, keys: Iterable[Key]) -> dict[Key, str]:
         """The acknowledged documents of the given keys that have one; up to a few thousand keys."""
@@ -166,15 +193,37 @@ class Ledger:
 
         return self._write(batch, work, run_id=run_id, at=at)
 
-    def request_force(self, keys: Sequence[Key], *, at: datetime) -> int:
-        """Have these records delivered whatever the ledger says, once more than was asked before."""
+    def request_force(self, keys: Collection[Key], *, at: datetime) -> int:
+        """Have these records delivered whatever the ledger says; all of them or, on an error, none.
 
-        def work(connection: Connection, batch: Sequence[Key], given: dict[str, Any]) -> int:
-            rows = Batch(connection, writes.KEY, batch)
-            rows.run(writes.ensure_row, **given)
-            return rows.run(writes.request_force, **given)
+        A force that waits already is left as it is, so asking again changes nothing.
+        """
+        given = {"scope": self._scope.id(), "at": to_milliseconds(at)} if keys else {}
 
-        return self._write(sorted(set(keys)), work, run_id=None, at=at, durable=True)
+        def work(connection: Connection) -> int:
+            raised = 0
+            for piece in _pieces(sorted(set(keys)), BATCH_ROWS):
+                rows = Batch(connection, writes.KEY, piece)
+                rows.run(writes.ensure_row, **given)
+                raised += rows.run(writes.request_force, **given)
+            return raised
+
+        return self._database.write(work, durable=True) if keys else 0
+
+    def forced(self, keys: Iterable[Key]) -> set[Key]:
+        """Those of ``keys`` whose force waits already: ``request_force`` would leave them alone."""
+        scope_id = self._scope.find()
+        found: set[Key] = set()
+        if scope_id is None:
+            return found
+        statement = select(ledger.c.key_major, ledger.c.key_minor).where(
+            ledger.c.scope_id == scope_id, writes.force_waits()
+        )
+        with self._database.read() as connection:
+            for some in _pieces(sorted(set(keys)), _KEYS):
+                chosen = tuple_(ledger.c.key_major, ledger.c.key_minor).in_(some)
+                found.update((row[0], row[1]) for row in connection.execute(statement.where(chosen)))
+        return found
 
     def is_empty(self) -> bool:
         """Whether nothing was ever acknowledged here: a new ledger, or a lost one."""

@@ -32,8 +32,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import UpdateBase
 
+from brekzsync.domain.ledger import IN_DOUBT
 from brekzsync.state.bulk import Batch, Shape, Statement, Values, constant, insert_missing
-from brekzsync.state.tables import DIGEST, attempt, ledger
+from brekzsync.state.tables import DIGEST, attempt, ledger, served
 
 _KEY: Final[dict[str, Any]] = {"key_major": BigInteger, "key_minor": BigInteger}
 _VERSION: Final[dict[str, Any]] = {"fingerprint": DIGEST, "force": Integer, "source_digest": DIGEST}
@@ -224,6 +225,8 @@ def _record_pending(dialect: Dialect, row: Values) -> UpdateBase:
 
 
 def _clear(dialect: Dialect, row: Values) -> UpdateBase:
+    # A force that waits outlives what was acknowledged, unless the record itself is gone.
+    still_wanted = and_(ledger.c.force_requested > ledger.c.force_acknowledged, row("reason") != "deleted")
     return (
         update(ledger)
         .where(_this_row(row), _still_prior(row))
@@ -232,7 +235,7 @@ def _clear(dialect: Dialect, row: Values) -> UpdateBase:
             source_digest=null(),
             code=null(),
             document=null(),
-            status=literal_column("'synced'"),
+            status=case((still_wanted, literal_column("'pending'")), else_=literal_column("'synced'")),
             reason=row("reason"),
             run_id=constant("run"),
             updated_at=constant("at"),
@@ -241,10 +244,33 @@ def _clear(dialect: Dialect, row: Values) -> UpdateBase:
     )
 
 
+def force_waits() -> ColumnElement[bool]:
+    """Whether a force was asked for and no version with it has been handed out yet.
+
+    One that is on its way or whose result is awaited does not count: acknowledging it answers the force it
+    was made for, and would silently answer a later one with it.
+    """
+    handed_out = (
+        select(literal(1))
+        .where(
+            served.c.scope_id == ledger.c.scope_id,
+            served.c.key_major == ledger.c.key_major,
+            served.c.key_minor == ledger.c.key_minor,
+            served.c.force >= ledger.c.force_requested,
+        )
+        .correlate(ledger)
+    )
+    return and_(
+        ledger.c.force_requested > ledger.c.force_acknowledged,
+        ledger.c.fingerprint.is_distinct_from(IN_DOUBT),
+        ~handed_out.exists(),
+    )
+
+
 def _request_force(dialect: Dialect, row: Values) -> UpdateBase:
     return (
         update(ledger)
-        .where(_this_row(row))
+        .where(_this_row(row), ~force_waits())
         .values(
             force_requested=ledger.c.force_requested + 1,
             status=literal_column("'pending'"),

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import Connection, func, literal, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from brekzsync.errors import (
@@ -36,6 +36,8 @@ from brekzsync.state.runs import Runs
 # A session silent for this long is closed by the server, which frees the lock of a host that lost its
 # power. ``still_held`` breaks the silence, so it is to be called more often than that.
 SILENCE_SECONDS: Final = 3_600
+# Looking whether a lock file is held takes it for an instant; a run must not be turned away by a look.
+_LOOK_SECONDS: Final = 0.1
 _NAME_LENGTH: Final = 64  # MySQL's limit; MariaDB takes more
 
 
@@ -76,7 +78,7 @@ class Locks:
 
     @contextmanager
     def hold(self, flow: str, target: str) -> Iterator[HeldLock]:
-        """Take the lock of a flow and target without waiting, ``LockHeld`` when another run has it.
+        """Take the lock of a flow and target, ``LockHeld`` at once when another run has it.
 
         It is not reentrant: taking it twice in one process is refused too.
         """
@@ -85,6 +87,16 @@ class Locks:
             if check is None:
                 raise self._held(what, flow, target)
             yield HeldLock(what, check)
+
+    def is_held(self, flow: str, target: str) -> bool:
+        """Whether a run is at work now, of any host: asked of the lock itself, which stays as it is."""
+        name = f"{flow}-{target}"
+        if in_memory(self._database.url):
+            return False
+        if self._database.backend == "sqlite":
+            return _is_file_locked(_lock_path(Path(self._database.url.database or ""), name))
+        with self._database.read() as connection:
+            return _session(self._database, connection, name).is_taken()
 
     @contextmanager
     def _take(self, name: str) -> Iterator[Callable[[], bool] | None]:
@@ -110,12 +122,11 @@ class Locks:
 def _file_lock(state: Path, name: str) -> Iterator[Callable[[], bool] | None]:
     from filelock import FileLock, Timeout
 
-    whole = state.resolve()
-    path = whole.with_name(f"{whole.name}.{_file_part(name)}.lock")
+    path = _lock_path(state, name)
     # Where the kernel has no flock, filelock would fall back to a file that kill -9 leaves behind.
-    lock = FileLock(path, timeout=0, fallback_to_soft=False, preserve_lock_file=True)
+    lock = FileLock(path, timeout=_LOOK_SECONDS, fallback_to_soft=False, preserve_lock_file=True)
     try:
-        lock.acquire()
+        lock.acquire(poll_interval=_LOOK_SECONDS / 5)
     except Timeout:
         yield None
         return
@@ -126,6 +137,28 @@ def _file_lock(state: Path, name: str) -> Iterator[Callable[[], bool] | None]:
         yield lambda: lock.is_locked and identity is not None and _file_identity(path) == identity
     finally:
         lock.release()
+
+
+def _lock_path(state: Path, name: str) -> Path:
+    whole = state.resolve()
+    return whole.with_name(f"{whole.name}.{_file_part(name)}.lock")
+
+
+def _is_file_locked(path: Path) -> bool:
+    """Whether somebody holds the lock of this file. Reading it is enough, and none is made."""
+    import fcntl
+
+    try:
+        with path.open("rb") as file:
+            # Shared, so that two who look do not see each other.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:  # no run ever took it
+        return False
+    except OSError as error:
+        raise _cannot_lock(path, error) from error
+    return False
 
 
 def _file_part(name: str) -> str:
@@ -175,13 +208,17 @@ def session_lock(database: Database, name: str, wait: int = 0) -> Iterator[Calla
         with database.translated():
             connection = connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.detach()
-            session = _MariaDBSession if database.backend == "mariadb" else _PostgreSQLSession
-            lock = session(connection, database.url.database or "", name)
+            lock = _session(database, connection, name)
             taken = lock.take(wait)
         yield lock.is_held if taken else None
     finally:
         with suppress(SQLAlchemyError, database.driver_error):
             connection.close()  # the connection is detached: this ends the session, and with it the lock
+
+
+def _session(database: Database, connection: Connection, name: str) -> _MariaDBSession | _PostgreSQLSession:
+    session = _MariaDBSession if database.backend == "mariadb" else _PostgreSQLSession
+    return session(connection, database.url.database or "", name)
 
 
 class _MariaDBSession:
@@ -195,6 +232,9 @@ class _MariaDBSession:
 
     def is_held(self) -> bool:
         return _answers_true(self._connection, select(func.is_used_lock(self._name) == func.connection_id()))
+
+    def is_taken(self) -> bool:
+        return self._connection.scalar(select(func.is_used_lock(self._name))) is not None
 
 
 class _PostgreSQLSession:
@@ -211,6 +251,15 @@ class _PostgreSQLSession:
 
     def is_held(self) -> bool:
         return _answers_true(self._connection, select(literal(1)))
+
+    def is_taken(self) -> bool:
+        # https://www.postgresql.org/docs/current/view-pg-locks.html: the key's halves, objsubid 1 for a bigint
+        question = text(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " AND (classid::bigint << 32) | objid::bigint = :number"
+        )
+        return bool(self._connection.scalar(question, {"number": self._number}))
 
 
 def _answers_true(connection: Connection, question: Any) -> bool:

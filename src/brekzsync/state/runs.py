@@ -6,17 +6,24 @@ import json
 import secrets
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, not_, select, update
 
+from brekzsync.domain.sync_flows import PARTIAL_RUN
 from brekzsync.state.connection import Database
 from brekzsync.state.tables import run
 from brekzsync.state.times import from_milliseconds, to_milliseconds
 
 Ending: TypeAlias = Literal["done", "failed", "interrupted"]
+
+_KILLED: Final[dict[str, Any]] = {
+    "status": "failed",
+    "error_code": "killed",
+    "error_message": "The run ended without a word: it was killed, or its machine stopped.",
+}
 
 
 class RunHandle(NamedTuple):
@@ -46,6 +53,11 @@ class Run:
     reasons: dict[str, int]
     output: str | None
     failures: bytes | None
+
+    @property
+    def if_dead(self) -> Run:
+        """This run as it is to be told when it never ended and its flow's lock is free."""
+        return replace(self, **_KILLED)
 
 
 class Runs:
@@ -119,12 +131,7 @@ class Runs:
         statement = (
             update(run)
             .where(run.c.flow == flow, run.c.target == target, run.c.status == "running")
-            .values(
-                status="failed",
-                finished_at=to_milliseconds(at),
-                error_code="killed",
-                error_message="The run ended without a word: it was killed, or its machine stopped.",
-            )
+            .values(finished_at=to_milliseconds(at), **_KILLED)
         )
         if self.running(flow, target) is None:  # the usual case costs no write
             return 0
@@ -139,6 +146,15 @@ class Runs:
         """The latest run that ended, killed ones included; ``before`` leaves out that run and later ones."""
         statement = select(run).where(run.c.flow == flow, run.c.target == target, run.c.status != "running")
         return self._one(statement.where(run.c.id < before.id) if before else statement)
+
+    def latest(self, flow: str, target: str) -> Run | None:
+        """The run that started last, whether it ended or not."""
+        return self._one(select(run).where(run.c.flow == flow, run.c.target == target))
+
+    def last_success(self, flow: str, target: str) -> Run | None:
+        """The latest run of the whole flow that came to its end, though some of its records may have failed."""
+        statement = select(run).where(run.c.flow == flow, run.c.target == target, run.c.status == "done")
+        return self._one(statement.where(not_(run.c.command.endswith(PARTIAL_RUN, autoescape=True))))
 
     def summarise(self, handle: RunHandle, at: datetime) -> None:
         """Note that this run printed the summary of the day."""

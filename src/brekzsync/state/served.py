@@ -33,7 +33,7 @@ _SETTLED_AT_ONCE: Final = 200
 
 
 class Lease(NamedTuple):
-    """A version that is not to be offered again yet; another version of the same record may be."""
+    """A version that was handed out and is not to be offered again yet; another one of its record may be."""
 
     key_major: int
     key_minor: int
@@ -96,6 +96,22 @@ class Served:
                 return
             after = (page[-1].key_major, page[-1].key_minor, page[-1].id)
 
+    def awaiting_result(self, keys: Sequence[Key]) -> set[Lease]:
+        """The versions of these records that were handed out and have no result yet."""
+        scope_id = self._scope.find()
+        if scope_id is None:
+            return set()
+        with self._database.read() as connection:
+            if connection.scalar(_ANYTHING, {"scope": scope_id}) is None:
+                return set()  # the usual case with files: nothing was ever handed out
+            return {
+                Lease._make(row)
+                for start in range(0, len(keys), _SETTLED_AT_ONCE)
+                for row in connection.execute(
+                    _AWAITING, {"scope": scope_id, "keys": list(keys[start : start + _SETTLED_AT_ONCE])}
+                )
+            }
+
     def settle(self, outcomes: Sequence[Outcome], *, at: datetime) -> Settled:
         """Acknowledge what was imported; what was rejected fails and waits, longer each time.
 
@@ -141,6 +157,14 @@ _SAME_VERSION: Final = (
     served.c.force == bindparam("the_force"),
 )
 _FORGET: Final = served.delete().where(*_SAME_VERSION)
+
+_ANYTHING: Final = select(served.c.id).where(served.c.scope_id == bindparam("scope")).limit(1)
+
+_AWAITING: Final = select(served.c.key_major, served.c.key_minor, served.c.fingerprint, served.c.force).where(
+    served.c.scope_id == bindparam("scope"),
+    served.c.rejected_at.is_(None),
+    tuple_(served.c.key_major, served.c.key_minor).in_(bindparam("keys", expanding=True)),
+)
 
 _LEASED: Final = (
     select(served.c.id, served.c.key_major, served.c.key_minor, served.c.fingerprint, served.c.force)

@@ -158,6 +158,19 @@ exclusion = Table(
     **SERVER_OPTIONS,
 )
 
+# Only what a person switched has a row: a flow without one is on.
+flow_switch = Table(
+    "flow_switch",
+    metadata,
+    Column("flow", String(40), primary_key=True),
+    Column("target", String(100), primary_key=True),
+    Column("enabled", Integer, nullable=False),  # 1 or 0
+    Column("by_whom", String(100), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    **SERVER_OPTIONS,
+)
+
 # The name is our own, so that another Alembic program can share a server database with us.
 version = Table(
     "brekzsync_version",

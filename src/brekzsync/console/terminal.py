@@ -1,4 +1,4 @@
-"""The terminal: data to stdout, talk to stderr. The only module that knows Rich, imported when first needed.
+"""The terminal: data to stdout, talk to stderr. Rich is imported when first needed.
 
 Texts may quote shop data. None of it is read as markup, and control characters are shown as ``\\x1b``
 rather than sent to the terminal.
@@ -6,46 +6,23 @@ rather than sent to the terminal.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Any
 
+from brekzsync.console.documents import LongDocument, whole
+from brekzsync.console.texts import printable
+
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
+    from brekzsync.console.cards import CardBlock, Tone
     from brekzsync.errors import BrekzsyncError
 
-SCHEMA_VERSION = 1
-
 Advance = Callable[[int], None]
-
-# C0 but tab and newline, DEL, C1; marks that reorder text and so make it say something else; lone
-# surrogates, which no terminal's encoding can take.
-_UNPRINTABLE = (
-    *range(0x09),
-    *range(0x0B, 0x20),
-    *range(0x7F, 0xA0),
-    0x200E,
-    0x200F,
-    *range(0x2028, 0x202F),
-    *range(0x2066, 0x206A),
-)
-_SHOWN = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _UNPRINTABLE}
-
-
-def printable(text: object) -> str:
-    """A text that only prints: what would steer the terminal is shown as an escape sequence instead."""
-    shown = str(text).translate(_SHOWN)
-    return shown.encode("utf-8", "replace").decode("utf-8")
-
-
-def failure(error: BrekzsyncError) -> dict[str, str]:
-    """What a JSON document says under ``error``."""
-    return {"code": error.code, "message": error.message, "hint": error.hint}
 
 
 class Console:
@@ -118,13 +95,25 @@ class Console:
         if not self.is_silent:
             self._write(printable(text) + "\n")
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """A result as a table on stdout; whole numbers are aligned to the right, long cells are folded."""
+    def table(
+        self,
+        title: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        *,
+        tones: Mapping[str, Tone] | None = None,
+    ) -> None:
+        """A result as a table on stdout; whole numbers are aligned to the right, long cells are folded.
+
+        ``tones`` colours the cells that say one of these words.
+        """
         if self.is_silent:
             return
         from rich.box import ROUNDED
         from rich.table import Table
         from rich.text import Text
+
+        from brekzsync.console.cards import COLOURS
 
         table = Table(
             title=Text(printable(title), style="bold"), title_justify="left", box=ROUNDED, header_style="bold"
@@ -132,8 +121,14 @@ class Console:
         for index, column in enumerate(columns):
             numbers = bool(rows) and all(type(row[index]) is int for row in rows)
             table.add_column(Text(printable(column)), justify="right" if numbers else "left", overflow="fold")
+        styles = {word: COLOURS[tone] for word, tone in (tones or {}).items()}
         for row in rows:
-            table.add_row(*(Text(printable("" if cell is None else cell)) for cell in row))
+            table.add_row(
+                *(
+                    Text(printable("" if cell is None else cell), style=styles.get(str(cell), ""))
+                    for cell in row
+                )
+            )
         self._result.print(table)
 
     def panel(self, title: str, text: str) -> None:
@@ -174,17 +169,33 @@ class Console:
         """
         if not self.is_json:
             return
-        if self.has_document:
-            raise RuntimeError("a second JSON document in one run")
-        document = {"schema_version": SCHEMA_VERSION, "command": command, "ok": ok, **payload}
-        text = json.dumps(document, default=str)  # complete before the first byte is written
-        self.has_document = True
-        self._write(text + "\n")
+        self._whole_document([whole(command, ok, payload)])  # complete before the first byte is written
+
+    @contextmanager
+    def long_document(self, command: str, name: str) -> Iterator[LongDocument]:
+        """The one document ``--json`` promises, where its list ``name`` may be longer than memory."""
+        with LongDocument(command, name, self._whole_document if self.is_json else None) as document:
+            yield document
+
+    def card(self, title: str, badge: str, tone: Tone, lead: str, blocks: Sequence[CardBlock]) -> None:
+        """A result in a frame on stdout: what it is, a word and a sentence on how it stands, and the details."""
+        if not self.is_silent:
+            from brekzsync.console.cards import card
+
+            encoding, width = getattr(self._out, "encoding", None) or "ascii", self._result.width
+            self._result.print(card(title, badge, tone, lead, blocks, encoding=encoding, width=width))
 
     def flush(self) -> None:
         """Hand over what is buffered, so that a closed pipe is noticed while it can still be handled."""
         self._out.flush()
         self._err.flush()
+
+    def _whole_document(self, pieces: Iterable[str]) -> None:
+        if self.has_document:
+            raise RuntimeError("a second JSON document in one run")
+        self.has_document = True
+        for piece in pieces:
+            self._write(piece)
 
     def _write(self, text: str) -> None:
         self._out.write(text)

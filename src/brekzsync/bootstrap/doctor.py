@@ -1,0 +1,156 @@
+"""Doctor: which checks there are for a configuration, system by system."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from brekzsync.bootstrap.products import shop_options
+from brekzsync.bootstrap.state import utc_now
+from brekzsync.domain.findings import Check, Finding, passed, skipped, warning
+from brekzsync.errors import BrekzsyncError
+from brekzsync.exact.health import ErpHealth
+from brekzsync.host.cron import CronPlaces, look_for
+from brekzsync.host.folders import readable, space, writable
+from brekzsync.marketplace.health import MarketplaceHealth
+from brekzsync.prestashop.health import ShopHealth, slots
+from brekzsync.state.connection import in_memory, parse_url
+from brekzsync.state.health import StateHealth
+
+if TYPE_CHECKING:
+    from brekzsync.settings import Settings
+
+CRON_PLACES = CronPlaces()
+
+
+@contextmanager
+def examination(settings: Settings) -> Iterator[list[Check]]:
+    """The checks of a configuration; connections they opened are closed afterwards."""
+    names = settings.target_names()
+    with ExitStack() as opened:
+        checks = [Check(system="configuration", name="file", look=partial(_configuration, settings))]
+        checks += _state(settings, opened)
+        checks += _shop(settings, names, opened)
+        for name in names:
+            checks += _erp(settings.for_target(name), _told(name, names), opened)
+        checks += _marketplace(settings)
+        for name in names:
+            checks += _outbox(settings.for_target(name), _told(name, names))
+        yield checks + _cron()
+
+
+def without_configuration(error: BrekzsyncError) -> list[Check]:
+    """What is left to look at when the configuration cannot be read."""
+
+    def fail() -> Finding:
+        raise error
+
+    return [Check(system="configuration", name="file", look=fail), *_cron()]
+
+
+def _told(name: str, names: list[str]) -> str:
+    """The target's name where there are several; the only one goes without saying."""
+    return name if len(names) > 1 else ""
+
+
+def _configuration(settings: Settings) -> Finding:
+    source = settings.source
+    targets = settings.target_names()
+    text = f"{source} is in order" + (f"; targets: {', '.join(targets)}." if len(targets) > 1 else ".")
+    if source.stat().st_mode & stat.S_IROTH and _holds_secret(source, settings):
+        return warning(
+            f"{source} holds a password or token, and everybody on this machine may read it.",
+            f"chmod o= {source}",
+        )
+    return passed(text)
+
+
+def _holds_secret(source: Path, settings: Settings) -> bool:
+    content = source.read_text(encoding="utf-8", errors="replace")
+    return any(secret in content for secret in settings.secrets())
+
+
+def _state(settings: Settings, opened: ExitStack) -> list[Check]:
+    url = settings.state.database.get_secret_value()
+    health = StateHealth(url)
+    opened.callback(health.dispose)
+    address = parse_url(url)
+    checks = health.checks()
+    if address.get_backend_name() == "sqlite" and not in_memory(address):
+        look = partial(space, Path(address.database or "").parent)
+        checks.append(Check(system="state", name="disk space", look=look))
+    return checks
+
+
+def _shop(settings: Settings, names: list[str], opened: ExitStack) -> list[Check]:
+    url = settings.shop.database.get_secret_value()
+    writes_stock = settings.stock.write_via == "database"
+    health = ShopHealth(url, shop_options(settings), utc_now, writes_stock=writes_stock)
+    opened.callback(health.dispose)
+    checks = health.checks()
+    for name in names:
+        own = settings.for_target(name)
+        of_target = f" of {name}" if len(names) > 1 else ""
+        look = partial(slots, url, shop_options(own), utc_now)
+        checks.append(
+            Check(system="shop", name=f"language slots{of_target}", look=look, needs=("data shop",))
+        )
+        checks.append(Check(system="shop", name=f"images{of_target}", look=partial(_images, own)))
+    return checks
+
+
+def _images(own: Settings) -> Finding:
+    """Where embedded images come from; without one a document holds an image's name alone."""
+    if not own.exact_xml.embed_images:
+        return skipped("Not configured: [exact_xml] embed_images is off.")
+    if own.shop.image_dir is not None:
+        return readable(own.shop.image_dir, "[shop] image_dir", "items are sent without their image")
+    if own.shop.url:
+        return passed(f"Fetched one by one from {own.shop.url}.")
+    return warning(
+        "[exact_xml] embed_images is on, and there is no place to take images from.",
+        "Set [shop] image_dir to the shop's img/p, or [shop] url to its address.",
+    )
+
+
+def _erp(own: Settings, target: str, opened: ExitStack) -> list[Check]:
+    url = own.erp.database.get_secret_value()
+    if not url:
+        look = partial(skipped, "Not configured: [erp] database is empty.")
+        return [Check(system="erp", name="connection", look=look, target=target)]
+    health = ErpHealth(url, target)
+    opened.callback(health.dispose)
+    return health.checks()
+
+
+def _marketplace(settings: Settings) -> list[Check]:
+    its = settings.marketplace
+    return MarketplaceHealth(its.base_url, its.token.get_secret_value(), its.store_id).checks()
+
+
+def _outbox(own: Settings, target: str) -> list[Check]:
+    folder = own.products.output
+    if own.products.channel != "files":
+        look = partial(skipped, "Not configured: [products] channel is not files.")
+        return [Check(system="outbox", name="folder", look=look, target=target)]
+    return [
+        Check(
+            system="outbox",
+            name="folder",
+            look=partial(writable, folder, "[products] output"),
+            target=target,
+        ),
+        Check(system="outbox", name="disk space", look=partial(space, folder), target=target),
+    ]
+
+
+def _cron() -> list[Check]:
+    scripts = {"every five minutes": "cron_every_05_mins.sh", "every night": "cron_nightly.sh"}
+    return [
+        Check(system="cron", name=name, look=partial(look_for, script, CRON_PLACES))
+        for name, script in scripts.items()
+    ]

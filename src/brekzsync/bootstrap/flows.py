@@ -1,0 +1,70 @@
+"""Flows: how they are switched and how they are, for the targets of this configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from brekzsync.bootstrap.state import existing_state, utc_now
+from brekzsync.domain.sync_flows import FLOWS, FlowSwitch, SyncFlow
+from brekzsync.flows.flow_status import health
+from brekzsync.flows.flow_switching import Switched, Wish, switch
+from brekzsync.flows.health import FlowHealth
+
+if TYPE_CHECKING:
+    from brekzsync.settings import Settings
+
+_OVERDUE_AFTER: Final[dict[str, Callable[[Settings], timedelta]]] = {
+    "product": lambda settings: settings.products.overdue_after,
+}
+
+
+class ListedFlow(NamedTuple):
+    """A flow to one target, and how a person last switched it."""
+
+    flow: SyncFlow
+    target: str
+    switch: FlowSwitch | None
+
+
+def targets_of(settings: Settings, named: str | None) -> list[str]:
+    """All configured targets, or the one ``named``. Raises ConfigurationError (``unknown_target``)."""
+    if named is None:
+        return settings.target_names()
+    settings.for_target(named)
+    return [named]
+
+
+def list_flows(settings: Settings) -> list[ListedFlow]:
+    """Every flow to every configured target."""
+    with existing_state(settings, writes=False) as state:
+        known = state.switches.all()
+    return [
+        ListedFlow(flow, target, known.get((flow.name, target)))
+        for flow in FLOWS.values()
+        for target in settings.target_names()
+    ]
+
+
+def switch_flow(settings: Settings, wish: Wish, *, dry_run: bool) -> list[Switched]:
+    """Switch a flow as wished for; with ``dry_run`` only say what would change."""
+    with existing_state(settings, writes=not dry_run) as state:
+        return switch(state.switches, state.locks.is_held, wish, at=utc_now(), dry_run=dry_run)
+
+
+def flow_health(settings: Settings) -> list[FlowHealth]:
+    """How every flow to every configured target is now."""
+    with existing_state(settings, writes=False) as state:
+        now = utc_now()
+        return [
+            health(
+                state,
+                flow,
+                target,
+                overdue_after=_OVERDUE_AFTER[flow.name](settings.for_target(target)),
+                now=now,
+            )
+            for flow in FLOWS.values()
+            for target in settings.target_names()
+        ]

@@ -1,0 +1,29 @@
+"""``brekzsync status``: how every flow is."""
+
+from __future__ import annotations
+
+import click
+
+from brekzsync.commands.invocation import Invocation, pass_invocation
+
+
+@click.command(epilog="Example: brekzsync status")
+@pass_invocation
+def status(invocation: Invocation) -> int:
+    """Show when each flow last ran, how that ended, what waits, and which run is at work.
+
+    Exit code 3 when a flow that is switched on is overdue: none of its runs came to an end within
+    [products] overdue_after. Writes nothing; the shop and the ERP are not asked.
+    """
+    from brekzsync.bootstrap.flows import flow_health
+    from brekzsync.commands.status_report import document, overdue_error, show
+
+    flows = flow_health(invocation.settings)
+    error = overdue_error(invocation, flows)
+    console = invocation.console
+    if console.verbosity >= 0:
+        show(invocation, flows)
+    if error and not console.is_json:
+        console.error(error)
+    console.document("status", error is None, document(flows, error))
+    return 3 if error else 0

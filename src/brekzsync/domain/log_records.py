@@ -1,0 +1,189 @@
+"""The sync logs: how a row of the ledger is told to people, in one of three words and a reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from brekzsync.domain.eligibility import Criterion
+from brekzsync.domain.items import Item
+from brekzsync.domain.keys import format_key
+from brekzsync.domain.ledger import IN_DOUBT, LedgerEntry
+from brekzsync.domain.sync_flows import FLOWS, LogType
+
+
+class LogStatus(StrEnum):
+    """What people filter by."""
+
+    PENDING = "pending"
+    SYNCED = "synced"
+    FAILED = "failed"
+
+
+class PendingReason(StrEnum):
+    """Why a record waits."""
+
+    QUEUED = "queued"
+    IN_FLIGHT = "in_flight"
+    WAITING_TO_RETRY = "waiting_to_retry"
+    IN_DOUBT = "in_doubt"
+    FLOW_DISABLED = "flow_disabled"
+    NOT_CONFIGURED = "not_configured"
+
+
+class Told(NamedTuple):
+    """A row as it is told. Times are milliseconds since the epoch, UTC, as in the row."""
+
+    status: LogStatus
+    reason: str | None
+    message: str | None
+    attempts: int
+    created_at: int
+    synced_at: int | None
+    updated_at: int
+    next_attempt_at: int | None
+
+
+def told(row: LedgerEntry, *, now: int, in_flight: bool = False, hold: PendingReason | None = None) -> Told:
+    """Tell a row at the moment ``now`` (milliseconds).
+
+    ``in_flight`` says that a version of it was handed out and no result came yet, ``hold`` what keeps the
+    whole flow from running. A failed record stays failed while it waits for its next attempt: what the ERP
+    said is what people look for. A cleared record is synced, for the reason it was cleared.
+    """
+    status, reason = LogStatus(row.status), row.reason
+    doubtful = row.fingerprint == IN_DOUBT
+    if status is not LogStatus.FAILED and in_flight:
+        status, reason = LogStatus.PENDING, PendingReason.IN_FLIGHT
+    elif status is LogStatus.PENDING or (status is LogStatus.SYNCED and doubtful):
+        status, reason = LogStatus.PENDING, hold or _waits_for(row, now)
+    return Told(
+        status,
+        reason,
+        row.message,
+        row.attempts,
+        row.created_at,
+        None if doubtful else row.synced_at,  # it was written when the doubt began, not when anything arrived
+        row.updated_at,
+        row.next_attempt_at,
+    )
+
+
+def _waits_for(row: LedgerEntry, now: int) -> str:
+    if row.status == LogStatus.SYNCED:
+        return PendingReason.IN_DOUBT
+    if row.next_attempt_at is not None and row.next_attempt_at > now:
+        return PendingReason.WAITING_TO_RETRY
+    return row.reason or PendingReason.QUEUED
+
+
+_MEANS = {
+    PendingReason.QUEUED: "It differs from what was acknowledged; the next run takes it along.",
+    PendingReason.IN_FLIGHT: "It was handed out, and its result is awaited.",
+    PendingReason.WAITING_TO_RETRY: "It is offered again when its time has come.",
+    PendingReason.IN_DOUBT: "A run broke off while it was on its way; the next run sends it again.",
+    PendingReason.FLOW_DISABLED: "Its flow is switched off.",
+    PendingReason.NOT_CONFIGURED: "Its target is not in the configuration.",
+    "deleted": "It was deleted in the shop; what was acknowledged of it ended.",
+    f"became_{Criterion.NOT_EXCLUDED}": "It was excluded; what was acknowledged of it ended.",
+    f"became_{Criterion.NOT_BUNDLE_COMPONENT}": "It became part of a bundle; what was acknowledged of it ended.",
+    f"became_{Criterion.ACTIVE_IN_DATA_SHOP}": "It is no longer active in the data shop; what was acknowledged ended.",
+}
+
+
+def meaning(told: Told) -> str:
+    """A sentence on a record that has not failed."""
+    if told.status is LogStatus.PENDING:
+        return _MEANS.get(told.reason or "", "It waits for the next run.")
+    return _MEANS.get(told.reason or "", "The target has it.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogQuery:
+    """Which records are looked for. ``since`` is in milliseconds; ``search`` is any part of a key, of the
+    acknowledged version or of a message, in any letter case; None looks at everything."""
+
+    log_type: LogType | None = None
+    target: str | None = None
+    status: LogStatus | None = None
+    since: int | None = None
+    search: str | None = None
+
+
+class LogRow(NamedTuple):
+    """A row of any ledger. ``document`` is the version the target acknowledged, or was handed if none yet;
+    ``in_flight``: a version of it was handed out and no result came yet."""
+
+    flow: str
+    target: str
+    entry: LedgerEntry
+    document: str | None
+    in_flight: bool
+
+    @property
+    def found_at(self) -> LogKey:
+        """Where it is found."""
+        return LogKey(self.flow, self.target, *self.entry.key)
+
+
+class LogKey(NamedTuple):
+    """Where a record is found."""
+
+    flow: str
+    target: str
+    key_major: int
+    key_minor: int
+
+
+class LogAttempt(NamedTuple):
+    """One attempt that failed otherwise than the one before; ``run`` is its name, while it is remembered."""
+
+    at: int
+    run: str | None
+    outcome: str
+    reason: str | None
+    message: str | None
+
+
+class HandedOut(NamedTuple):
+    """A version the target was given and has not acknowledged; it is not offered again before ``lease_until``."""
+
+    fingerprint: bytes
+    force: int
+    document: str | None
+    run: str | None
+    served_at: int
+    lease_until: int
+    rejected_at: int | None
+
+
+class LogRecord(NamedTuple):
+    """One line of the logs."""
+
+    log_type: LogType
+    info: str
+    key: str
+    told: Told
+    target: str
+    flow: str
+
+
+def log_record(row: LogRow, *, now: int, hold: PendingReason | None = None) -> LogRecord:
+    """A row as a line of the logs."""
+    return LogRecord(
+        log_type=FLOWS[row.flow].log_type,
+        info=_info(row),
+        key=format_key(row.entry.key),
+        told=told(row.entry, now=now, in_flight=row.in_flight, hold=hold),
+        target=row.target,
+        flow=row.flow,
+    )
+
+
+def _info(row: LogRow) -> str:
+    """The item as the target has it, else the key."""
+    if row.document is None or FLOWS[row.flow].log_type is not LogType.PRODUCT:
+        return format_key(row.entry.key)
+    item = Item.from_stored(row.document)
+    return ": ".join(part for part in (item.code, item.description) if part)

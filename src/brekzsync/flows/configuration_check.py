@@ -1,0 +1,256 @@
+"""``config check``: everything the configuration names, looked for in the shop before a run does.
+
+Reads only. What the shop refuses one thing at a time when a run opens it is asked for one by one here, so
+that all of it is found at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from brekzsync.domain.keys import format_key
+from brekzsync.domain.order_facts import OrderFacts
+from brekzsync.domain.products import plain, vat_code, vat_key
+from brekzsync.errors import AccessDenied, BrekzsyncError, ConfigurationError, Unavailable
+from brekzsync.flows.configuration_rules import (
+    Finding,
+    Severity,
+    ShopNames,
+    UnmappedRate,
+    against_the_shop,
+    in_itself,
+    order_mappings,
+    place,
+    unknown_shops,
+    unmapped_rates,
+)
+from brekzsync.flows.judging import Exclusions, Judge
+from brekzsync.flows.ports import ProductSource
+from brekzsync.settings import Settings
+from brekzsync.settings.explain import Mistakes, Problem
+
+Progress = Callable[[int | None], AbstractContextManager[Callable[[int], None]]]
+_PROGRESS_STEP = 1000
+_SHOP_LATER = ("the shop", "the errors must be mended first")
+
+
+class DataShop(Protocol):
+    """The data shop and its settings."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def shops(self) -> Mapping[int, str]: ...
+    @property
+    def languages(self) -> Mapping[str, int]: ...
+    @property
+    def id_lang(self) -> int: ...
+    @property
+    def country(self) -> str: ...
+    @property
+    def currency(self) -> str: ...
+
+
+class OpenShop(Protocol):
+    """The shop within one snapshot."""
+
+    @property
+    def data_shop(self) -> DataShop: ...
+
+    def catalogue(self, salt: bytes) -> ProductSource: ...
+
+    def size(self) -> int: ...
+
+
+class NotChecked(NamedTuple):
+    """Something that could not be looked at, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(slots=True, kw_only=True)
+class CheckReport:
+    """What was found; ``failure`` is the error of a system that ended the check before its time."""
+
+    findings: list[Finding] = field(default_factory=list)
+    not_checked: list[NotChecked] = field(default_factory=list)
+    failure: BrekzsyncError | None = None
+
+    def of(self, severity: Severity) -> list[Finding]:
+        """The findings of one severity."""
+        return [finding for finding in self.findings if finding.severity is severity]
+
+    def add(self, findings: Iterator[Finding]) -> None:
+        """Take findings in, one that is there already (for another target) not again."""
+        self.findings += [finding for finding in findings if finding not in self.findings]
+
+
+class Part(NamedTuple):
+    """A key that opening the shop would refuse, and the settings with it and none of its like."""
+
+    section: str
+    key: str
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationCheck:
+    """Everything the check needs; ``open_shop`` takes the settings as they are for a target."""
+
+    settings: Settings
+    open_shop: Callable[[Settings], AbstractContextManager[OpenShop]]
+    order_facts: Callable[[int], OrderFacts]
+    exclusions: Callable[[], Exclusions]
+
+    def execute(self, progress: Progress) -> CheckReport:
+        """Do it. Nothing is raised for a shop that does not answer: the report says it."""
+        report = CheckReport()
+        report.add(in_itself(self.settings))
+        try:
+            self._look(report, progress)
+        except (Unavailable, AccessDenied) as error:
+            report.failure = error
+            report.not_checked.append(NotChecked("the shop", "its database cannot be read now"))
+        return report
+
+    def _look(self, report: CheckReport, progress: Progress) -> None:
+        data_shop: DataShop | None = None
+        for target in self.settings.target_names():
+            data_shop = self._target(report, target, progress)
+            if data_shop is None:  # the shop is the same for every target
+                report.not_checked.append(NotChecked(*_SHOP_LATER))
+                return
+        if data_shop is not None:
+            report.add(unknown_shops(self.settings, _names(data_shop)))
+            self._orders(report, data_shop.id_lang)
+
+    def _target(self, report: CheckReport, target: str, progress: Progress) -> DataShop | None:
+        """One target's part; the data shop, or None where the shop cannot be read with these settings."""
+        own = self.settings.for_target(target)
+        refused = self._refused(Part("shop", "database", _plain(own)))
+        if refused is not None:
+            report.add(iter([_refusal(refused, "shop", "database")]))
+            return None
+        accepted = _plain(own)
+        for part in _parts(own, accepted):
+            refused = self._refused(part)
+            if refused is None:
+                accepted = accepted.model_copy(update={part.section: getattr(part.settings, part.section)})
+            else:
+                section = place(self.settings, target, part.section, part.key)
+                report.add(iter([_refusal(refused, section, part.key)]))
+        with self.open_shop(accepted) as shop:
+            report.add(against_the_shop(self.settings, target, _names(shop.data_shop)))
+            section = place(self.settings, target, "exact_xml", "vat_codes")
+            rates = list(self._unmapped(own, shop, progress))
+            report.add(unmapped_rates(section, shop.data_shop.country, rates))
+            return shop.data_shop
+
+    def _refused(self, part: Part) -> ConfigurationError | None:
+        try:
+            with self.open_shop(part.settings):
+                return None
+        except ConfigurationError as error:
+            return error
+
+    def _unmapped(self, own: Settings, shop: OpenShop, progress: Progress) -> Iterator[UnmappedRate]:
+        """The rates of products that would be exported, without a VAT code; the most frequent first."""
+        codes = {vat_key(key): code for key, code in own.exact_xml.vat_codes.items()}
+        country = shop.data_shop.country
+        counts: Counter[str] = Counter()
+        examples: dict[str, str] = {}
+        with progress(shop.size()) as advance:
+            for key, rate, group in self._rates(own, shop.catalogue(b"config check"), advance):
+                if not vat_code(codes, country, rate, group):
+                    counts[rate] += 1
+                    examples.setdefault(rate, key)
+        for rate, products in counts.most_common():
+            yield UnmappedRate(rate, products, examples[rate])
+
+    def _rates(
+        self, own: Settings, source: ProductSource, advance: Callable[[int], None]
+    ) -> Iterator[tuple[str, str, int]]:
+        """Key, rate and tax rules group of every product with an eligible combination."""
+        both = own.products.bundle_components == "export"
+        judge = Judge(source, self.exclusions(), bundle_components_too=both)
+        counted = -1
+        for number, record in enumerate(source.stream(), start=1):
+            if number % _PROGRESS_STEP == 0:
+                advance(_PROGRESS_STEP)
+            if record.key[0] == counted or not judge.is_eligible(record):
+                continue
+            counted = record.key[0]
+            product = source.combination(record).product
+            if product.tax_rate is not None:
+                yield format_key(record.key), plain(product.tax_rate), product.id_tax_rules_group
+
+    def _orders(self, report: CheckReport, id_lang: int) -> None:
+        facts = self.order_facts(id_lang)
+        report.add(order_mappings(self.settings, facts))
+        if facts.unreadable:
+            missing = [
+                what
+                for what, found in (
+                    ("order states", facts.states),
+                    ("payment modules", facts.payment_modules),
+                    ("carriers", facts.carriers),
+                )
+                if found is None
+            ]
+            some = ", ".join(facts.unreadable[:2]) + (" …" if len(facts.unreadable) > 2 else "")
+            why = f"the shop's database has no {some}, or not for this user"
+            report.not_checked.append(NotChecked(", ".join(missing), why))
+
+
+def _names(data_shop: DataShop) -> ShopNames:
+    return ShopNames(
+        data_shop.name, data_shop.currency, data_shop.country, set(data_shop.languages), data_shop.shops
+    )
+
+
+def _plain(own: Settings) -> Settings:
+    """The settings without what can be refused one by one."""
+    return own.model_copy(
+        update={
+            "shop": own.shop.model_copy(update={"language": ""}),
+            "exact_xml": own.exact_xml.model_copy(update={"language_slots": {}}),
+            "products": own.products.model_copy(update={"exclude_column": ""}),
+        }
+    )
+
+
+def _parts(own: Settings, plain_settings: Settings) -> Iterator[Part]:
+    for section, key in (
+        ("shop", "language"),
+        ("exact_xml", "language_slots"),
+        ("products", "exclude_column"),
+    ):
+        table = getattr(own, section)
+        if getattr(table, key):
+            yield Part(section, key, plain_settings.model_copy(update={section: table}))
+
+
+def _refusal(error: ConfigurationError, section: str, key: str) -> Finding:
+    """What a run would end with; the message itself names the key where it knows a more exact one."""
+    named = re.match(r"\[(\w+)\] (\w+)", error.message)
+    if named and named[1] == section.rpartition(".")[2]:
+        key = named[2]
+    elif prefix := re.search(r"\[shop\] (table_prefix)", error.hint):
+        key = prefix[1] if "tables begin with" in error.message else key
+    return Finding(Severity.ERROR, section, key, error.message, error.hint)
+
+
+def mistaken(error: ConfigurationError) -> CheckReport:
+    """The report of a file that does not load: its mistakes, all of them."""
+    problems = error.problems if isinstance(error, Mistakes) else [Problem(error.message, error.hint)]
+    findings = [
+        Finding(Severity.ERROR, problem.section, problem.key, problem.sentence, problem.remedy)
+        for problem in problems
+    ]
+    return CheckReport(findings=findings, not_checked=[NotChecked(*_SHOP_LATER)])

@@ -1,0 +1,20 @@
+"""Which keys this release acts on: a file may hold the others, which are checked and otherwise ignored."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+UNUSED_SECTIONS = ("orders", "stock", "shipments", "marketplace", "inbox", "serve", "agent", "notify")
+UNUSED_KEYS = {
+    "shop": ("webservice_url", "webservice_key"),
+    "erp": ("warehouses", "safety_margin"),
+}
+# Of an otherwise unused section, the keys that do matter.
+USED_KEYS = {"serve": ("lease",)}
+
+
+def used_keys(section: str, model: type[BaseModel]) -> list[str]:
+    """The keys of a section that this release acts on."""
+    if section in UNUSED_SECTIONS:
+        return list(USED_KEYS.get(section, ()))
+    return [key for key in model.model_fields if key not in UNUSED_KEYS.get(section, ())]
