@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from brekzsync.bootstrap.products import item_mapping, shop_options
-from brekzsync.bootstrap.state import utc_now
+from brekzsync.bootstrap.state import spare_the_garbage_collector, utc_now
 from brekzsync.domain.erp_items import ErpItem
 from brekzsync.domain.keys import ProductKey
 from brekzsync.exact.connection import connect_erp
@@ -36,6 +36,8 @@ def product_diagnosis(settings: Settings, target: str, state: State) -> Iterator
     ledger = state.ledger(FLOW, target)
     outbox = Outbox(own.products.output)
     erp_url = own.erp.database.get_secret_value()
+
+    spare_the_garbage_collector()
 
     def unread(keys: Collection[ProductKey]) -> dict[ProductKey, str]:
         return {key: _from_here(path) for key, path in outbox.where_unread(keys).items()}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from brekzsync.bootstrap.state import utc_now
+from brekzsync.bootstrap.state import spare_the_garbage_collector, utc_now
 from brekzsync.bulk_writer import BulkOrder, BulkWriter
 from brekzsync.domain.item_codes import CodeTemplate
 from brekzsync.domain.items import Item, moment_text, version_text
@@ -54,7 +53,7 @@ def product_run(settings: Settings, target: str, state: State, output: Path | No
     def entries(keys: Sequence[ProductKey]) -> Iterator[IndexEntry]:
         return _entries(ledger, keys)
 
-    _spare_the_garbage_collector()
+    spare_the_garbage_collector()
     try:
         yield ProductRun(
             target=target,
@@ -90,12 +89,6 @@ def _entries(ledger: Ledger, keys: Sequence[ProductKey]) -> Iterator[IndexEntry]
             identity = version_text(row.fingerprint, row.force_acknowledged)
             seen = moment_text(row.different_at or row.updated_at)
             yield IndexEntry(*key, Item.from_stored(documents[key]).code, seen, identity)
-
-
-def _spare_the_garbage_collector() -> None:
-    """A run makes millions of tuples without cycles: looking for cycles among them took a quarter of its time."""
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
 
 
 def shop_options(settings: Settings) -> ShopOptions:

@@ -1,7 +1,8 @@
-"""The state database, and the clock: what every command begins with."""
+"""The state database, the clock, the process: what every command begins with."""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 def utc_now() -> datetime:
     """The time."""
     return datetime.now(UTC)
+
+
+def spare_the_garbage_collector() -> None:
+    """A run makes millions of tuples without cycles: looking for cycles among them took a quarter of its time."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 class UpgradeResult(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Protocol
 
 from brekzsync.domain.diagnosis import ErpState, erp_differences, listed
@@ -14,6 +15,9 @@ from brekzsync.errors import BrekzsyncError
 from brekzsync.flows.scratch import Scratch
 
 _CONDITIONS = {"B": "blocked", "D": "discontinued", "E": "inactive", "F": "future"}
+
+
+_PAGE = 2000  # codes handed to the temporary database at once
 
 
 class ErpItems(Protocol):
@@ -32,13 +36,14 @@ class ErpEvidence:
     def __init__(self, items: ErpItems | None) -> None:
         self._items = items
         self._held: Mapping[str, ErpItem] = {}
+        self._codes: Scratch | None = None
         self.problem = "" if items else "No ERP is configured: set database under [erp] to compare with it."
 
     def look_up(self, codes: Iterable[str]) -> None:
         """Ask for what ``state`` will be asked about."""
         if self._items is None or self.problem:
             return
-        wanted = {code for code in codes if code}
+        wanted = self._possible({code for code in codes if code})
         try:
             self._held = self._items.some(wanted) if wanted else {}
         except BrekzsyncError as error:
@@ -50,13 +55,22 @@ class ErpEvidence:
             return False
         scratch.run("CREATE TABLE held (code TEXT PRIMARY KEY) WITHOUT ROWID")
         try:
-            scratch.fill(
-                "INSERT OR IGNORE INTO held VALUES (?)", ((code,) for code in self._items.held_codes())
-            )
+            codes = self._items.held_codes()
+            while page := list(islice(codes, _PAGE)):
+                scratch.run("INSERT OR IGNORE INTO held SELECT value FROM json_each(?)", (json.dumps(page),))
         except BrekzsyncError as error:
             self.problem = error.message
             return False
+        self._codes = scratch
         return True
+
+    def _possible(self, codes: set[str]) -> set[str]:
+        """Those the ERP may have: where all its codes are at hand, it need not be asked for others."""
+        if self._codes is None:
+            return codes
+        listed = json.dumps(list(codes))
+        rows = self._codes.run("SELECT code FROM held WHERE code IN (SELECT value FROM json_each(?))", (listed,))
+        return {row[0] for row in rows}
 
     def state(self, code: str, expected: Item) -> ErpState:
         """What the ERP holds under ``code`` (normalised), compared with what it should hold."""

@@ -37,13 +37,12 @@ class PageReader:
         self._queries = queries
         self._attributes = attributes
 
-    def after(self, id_product: int, size: int) -> Page:
-        """The next ``size`` products after ``id_product``."""
-        products = self._snapshot.rows(self._queries.products_after, {"after": id_product, "page": size})
-        if not products:
-            return EMPTY_PAGE
-        span = {"first": int(products[0][0]), "last": int(products[-1][0])}
-        return self._page(products, self._queries.between, span)
+    def pages(self, size: int) -> Iterator[Page]:
+        """The whole catalogue, ``size`` products at a time."""
+        after = -1
+        while products := self._snapshot.rows(self._queries.products_after, {"after": after, "page": size}):
+            after = int(products[-1][0])
+            yield self._page(products, self._queries.between, {"first": int(products[0][0]), "last": after})
 
     def among(self, ids: Sequence[int]) -> Page:
         """These products, as far as they exist."""

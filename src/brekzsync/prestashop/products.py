@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import blake2b
 from marshal import dumps
-from typing import Any
+from typing import Any, TypeVar
 
 from brekzsync.domain.eligibility import CLEAR, Standing
 from brekzsync.domain.item_codes import CodeTemplate
@@ -36,6 +36,8 @@ _CODE_VALUES: dict[str, Callable[[RawRow], str]] = {
     "key": lambda row: f"{text(row[0])}-{text(row[1]) or '0'}",
 }
 """The fields of an item code's template, from a row of ``PageReader.codes``."""
+
+Read = TypeVar("Read")
 
 PAGE_PRODUCTS = 1000
 _SWITCH_INTERVAL = 0.0005  # seconds
@@ -69,11 +71,8 @@ class Catalogue:
 
     def stream(self) -> Iterator[SourceRecord]:
         """Every combination, in key order. Raises Unavailable when the shop goes away on the way."""
-        with _reading_ahead() as worker:
-            upcoming = worker.submit(self._reader.after, -1, PAGE_PRODUCTS)
-            while (page := upcoming.result()).products:
-                upcoming = worker.submit(self._reader.after, int(page.products[-1][0]), PAGE_PRODUCTS)
-                yield from self._records(page)
+        for page in _ahead(self._reader.pages(PAGE_PRODUCTS)):
+            yield from self._records(page)
 
     def some(self, ids: Collection[int]) -> Iterator[SourceRecord]:
         """The combinations of these products, in key order."""
@@ -104,7 +103,9 @@ class Catalogue:
             return
         values = [_CODE_VALUES[field] for field in template.fields]
         fill = template.fill
-        for rows in self._reader.codes(PAGE_CODES, combinations=not template.tells_combinations_apart):
+        for rows in _ahead(
+            self._reader.codes(PAGE_CODES, combinations=not template.tells_combinations_apart)
+        ):
             for row in rows:
                 code = fill([value(row) for value in values])
                 if code:
@@ -113,7 +114,7 @@ class Catalogue:
     def codes(self, template: CodeTemplate) -> Iterator[list[tuple[ProductKey, str]]]:
         """The normalised item code (``""`` where it has none) of every combination, in pages, in key order."""
         values = [_CODE_VALUES[field] for field in template.fields]
-        for rows in self._reader.codes(PAGE_CODES, combinations=True):
+        for rows in _ahead(self._reader.codes(PAGE_CODES, combinations=True)):
             yield sorted(
                 (
                     (int(row[_ID]), int(row[_ID_COMBINATION] or 0)),
@@ -214,6 +215,15 @@ def _with_packs(standing: Standing, packs: list[RawRow], id_product_attribute: i
     """A pack naming a combination holds that one; naming only the product, all of it."""
     holding = sorted({int(pack[2]) for pack in packs if int(pack[1]) in (0, id_product_attribute)})
     return standing._replace(bundles=tuple(holding)) if holding else standing
+
+
+def _ahead(pages: Iterator[Read]) -> Iterator[Read]:
+    """The pages; while one is worked on, the next is read."""
+    with _reading_ahead() as worker:
+        upcoming = worker.submit(next, pages, None)
+        while (page := upcoming.result()) is not None:
+            upcoming = worker.submit(next, pages, None)
+            yield page
 
 
 @contextmanager
