@@ -114,6 +114,8 @@ _modules_skipped: list[str] = []
 def pytest_configure(config: pytest.Config) -> None:
     # A polite end of the run (timeout, docker stop) tidies up as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell lets what it starts in the background ignore Ctrl-C, and that would pass on to what the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
