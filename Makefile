@@ -3,6 +3,7 @@
 #   make demo        a demo shop, exported to Exact XML, in under a minute
 #   make test        the tests (ARGS="tests/unit -k price" narrows them)
 #   make test-long   kill matrices, big catalogues, long property runs
+#   make agent       the agent beside Exact Globe as one file, dist/brekzsync-agent.pyz
 #   make check       lint, format, types, import contracts, docs, shell scripts
 #   make reference   rewrite the pages of docs/reference/ that follow from the code
 #   make format      let ruff rewrite what `make check` would complain about
@@ -22,10 +23,13 @@ RUN := $(VENV)/bin/python -m
 PYTEST := PYTHONHASHSEED=0 $(RUN) pytest -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := test
-.PHONY: demo test test-long check lint types imports docs reference shell format bench clean core dev fast services
+.PHONY: demo agent test test-long check lint types imports docs reference shell format bench clean core dev fast services
 
 demo: core
 	@scripts/demo.sh
+
+agent: core
+	@$(RUN) scripts.build_agent
 
 test: dev fast services
 	@HYPOTHESIS_PROFILE=ci $(PYTEST) -m "not long" $(ARGS)

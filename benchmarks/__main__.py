@@ -24,7 +24,7 @@ from rich.console import Console
 from benchmarks.catalogue import CatalogueFailed, find_source
 from benchmarks.machine import installed_drivers, machine, versions
 from benchmarks.measure import RunFailed
-from benchmarks.product_diagnosis import diagnosis_cases
+from benchmarks.product_diagnosis import diagnosis_cases, help_case
 from benchmarks.product_export import FULL_BULK, SINGLE_FILES, Export, catalogue_cases, single_file_cases
 from benchmarks.report import Report, document, page, show
 from benchmarks.results import rows
@@ -80,6 +80,7 @@ def _measure(options: argparse.Namespace) -> int:
             sizes = {plan.base, single_files} | ({plan.larger} if plan.larger else set())
             catalogues = {size: source.create(server, size) for size in sorted(sizes)}
         cases = list(catalogue_cases(catalogues[plan.base], drivers, folder))
+        cases.append(help_case(folder))
         cases += diagnosis_cases(catalogues[plan.base], drivers[0], folder)
         cases += single_file_cases(catalogues[single_files], drivers[0], folder)
         if plan.larger:

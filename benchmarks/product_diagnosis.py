@@ -132,5 +132,14 @@ def diagnosis_cases(catalogue: Catalogue, driver: str, folder: Path) -> Iterator
     yield Case(name="diagnose missing", run=diagnosis.missing)
 
 
+def help_case(folder: Path) -> Case:
+    """What every command has to wait for."""
+
+    def help_text(_watch: bool) -> Measured:
+        return run([_program(), "--help"], folder=folder, environ=plain_environment())
+
+    return Case(name="help", run=help_text, has_memory=False)
+
+
 def _program() -> Path:
     return Path(sys.executable).with_name("brekzsync")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from brekzsync.domain.eligibility import CLEAR, Standing
 from brekzsync.domain.item_codes import CodeTemplate
 from brekzsync.domain.items import Item
-from brekzsync.domain.keys import ProductKey
+from brekzsync.domain.keys import BEFORE_ALL, ProductKey
 from brekzsync.domain.ledger import Acknowledgement, Clearing, Failure, LedgerEntry, LedgerRow, Unchanged
 from brekzsync.domain.products import Combination, ItemRules, Product
 from brekzsync.domain.texts import clean, normalise_code
@@ -92,7 +92,7 @@ class Shop:
     scans: int = 0
     decoded: int = 0
 
-    def stream(self) -> Iterator[Record]:
+    def stream(self, after: ProductKey = BEFORE_ALL) -> Iterator[Record]:
         records = (self.record(one) for one in self.combinations)
         for record in sorted(records, key=lambda record: record.key):
             if record.key == self.breaks_at:
@@ -187,7 +187,7 @@ class Memory:
     by_key: dict[ProductKey, Row] = field(default_factory=dict)
     log: list[tuple[str, list[ProductKey]]] = field(default_factory=list)
 
-    def rows(self) -> Iterator[LedgerRow]:
+    def rows(self, after: ProductKey = BEFORE_ALL) -> Iterator[LedgerRow]:
         for row in sorted(self.by_key.values(), key=lambda row: row.key):
             yield LedgerRow._make(row.entry[: len(LedgerRow._fields)])
 

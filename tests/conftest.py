@@ -17,6 +17,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from brekzsync import logs
 from tests.services.erp import Administration
 from tests.services.mariadb import MariaDB, MariaDBMissing
 from tests.services.prestashop import PrestaShopDatabase, PrestaShopFixtures
@@ -103,6 +104,12 @@ def administration(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[A
             pytest.skip(f"{NO_ERP}: BREKZSYNC_TEST_ERP_URL names none")
     with Administration.created(url) as created:
         yield created
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test's configuration calls a password may be an ordinary word of another's sentences."""
+    monkeypatch.setattr(logs, "_known_secrets", [])
 
 
 # --- the run -------------------------------------------------------------------------------------------

@@ -152,16 +152,8 @@ class Installation:
 
     def cli(self, *arguments: str, timeout: float = 60) -> Said:
         """The program itself, in a process of its own: ``brekzsync --config FILE …``."""
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.process_environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        return Said(done.returncode, done.stdout, done.stderr)
+        words = ("--config", str(self.config), *arguments)
+        return brekzsync(self.folder, *words, environment=self.environment, timeout=timeout)
 
     def command(self, *arguments: str) -> list[str]:
         """The words of that command line."""
@@ -169,9 +161,8 @@ class Installation:
 
     @property
     def process_environment(self) -> dict[str, str]:
-        """Only what the program needs, so that nothing of this machine decides a test."""
-        own = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "HOME": str(self.folder)}
-        return own | self.environment
+        """What a process of the program is given."""
+        return bare_environment(self.folder) | self.environment
 
     # --- what came of it ----------------------------------------------------------------------------------
 
@@ -227,7 +218,7 @@ class Installation:
 
 
 class Said(NamedTuple):
-    """How a process ended, and what it said."""
+    """How a command ended, and what it said."""
 
     code: int
     out: str
@@ -235,13 +226,47 @@ class Said(NamedTuple):
 
     @property
     def document(self) -> Any:
-        """The one JSON document on stdout."""
+        """The one JSON document on stdout; nothing else was said."""
+        assert self.err == ""
         return json.loads(self.out)
+
+    @property
+    def document_beside_warnings(self) -> Any:
+        """The one JSON document on stdout, where stderr warns of something as well."""
+        assert self.err != ""
+        return json.loads(self.out)
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The cells of every table on stdout, line by line."""
+        lines = [line for line in self.out.splitlines() if line.startswith("│")]
+        return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
 
     @property
     def traceback(self) -> bool:
         """Whether a person was shown one."""
         return "Traceback" in self.out + self.err
+
+
+def brekzsync(
+    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, timeout: float = 60
+) -> Said:
+    """The program itself, in a process of its own: ``brekzsync …``, typed in this folder."""
+    done = subprocess.run(
+        [sys.executable, "-m", "brekzsync", *arguments],
+        cwd=folder,
+        env=bare_environment(folder) | dict(environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def bare_environment(folder: Path) -> dict[str, str]:
+    """Only what the program needs, so that nothing of this machine decides a test."""
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "HOME": str(folder)}
 
 
 def installation(folder: Path, shared: Path, database: str, **products: Any) -> Installation:

@@ -41,6 +41,8 @@ NOUNS = {
     "flows": Noun("brekzsync.commands.flows:flows", "Switch flows off and on."),
     "config": Noun("brekzsync.commands.config:config", "Write, check and show the configuration."),
     "doctor": Noun("brekzsync.commands.doctor:doctor", "Try every connection, right, table and folder."),
+    "serve": Noun("brekzsync.commands.serve:serve", "Let Exact fetch products over HTTP."),
+    "agent": Noun("brekzsync.commands.agent:agent", "Ask the agent beside Exact Globe, or run it."),
     "demo": Noun("brekzsync.commands.demo:demo", "Try brekzsync with a small shop of its own."),
     "db": Noun("brekzsync.commands.db:db", "Look after brekzsync's own database."),
     "completion": Noun("brekzsync.commands.completion:completion", "Let a shell complete on TAB."),

@@ -2,68 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import signal
 import sqlite3
 import stat
 import tomllib
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from brekzsync.cli import main
-from brekzsync.demo.folder import make_demo
 from brekzsync.settings.starter import starter
-from tests.exports import NOW
+from tests.demos import Demos, FreshDemo, Program
 from tests.services.prestashop import PrestaShopDatabase
 
 
-class Said(NamedTuple):
-    """The exit code, stdout and stderr."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The one document on stdout."""
-        assert self.err == ""
-        document: dict[str, Any] = json.loads(self.out)
-        return document
-
-
-Run = Callable[..., Said]
-
-
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """The program, run in this process in an empty folder."""
-    monkeypatch.chdir(tmp_path)
+def run(program: Program, monkeypatch: pytest.MonkeyPatch) -> Program:
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.delenv("BREKZSYNC_CONFIG", raising=False)
-    before = signal.getsignal(signal.SIGTERM)
-    yield lambda *arguments: Said(main(arguments), *capsys.readouterr())
-    signal.signal(signal.SIGTERM, before)
-
-
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demo to copy."""
-    folder = tmp_path_factory.mktemp("untouched") / "demo"
-    make_demo(folder, NOW)
-    return folder
+    return program
 
 
 @pytest.fixture
-def demo(untouched: Path, tmp_path: Path) -> Path:
+def demo(demos: Demos) -> Path:
     """The configuration of a demo of the test's own."""
-    shutil.copytree(untouched, tmp_path / "demo")
-    return tmp_path / "demo/brekzsync.toml"
+    return demos.fresh(FreshDemo, columns=200).config
 
 
 def configure(folder: Path, text: str) -> Path:
@@ -87,7 +49,7 @@ def where(document: dict[str, Any], severity: str) -> list[str]:
 
 
 def test_the_starter_file_is_written_for_its_owner_only_and_the_next_command_named(
-    run: Run, tmp_path: Path
+    run: Program, tmp_path: Path
 ) -> None:
     assert run("config", "init") == (
         0,
@@ -104,7 +66,7 @@ def test_the_starter_file_is_written_for_its_owner_only_and_the_next_command_nam
     assert [path.name for path in tmp_path.iterdir()] == ["brekzsync.toml"]
 
 
-def test_a_file_that_is_there_is_never_written_over_without_force(run: Run, tmp_path: Path) -> None:
+def test_a_file_that_is_there_is_never_written_over_without_force(run: Program, tmp_path: Path) -> None:
     file = configure(tmp_path, "# mine\n")
 
     refused = run("config", "init")
@@ -131,7 +93,7 @@ def test_a_file_that_is_there_is_never_written_over_without_force(run: Run, tmp_
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_a_link_to_a_file_elsewhere_stays_one_when_forced(run: Run, tmp_path: Path) -> None:
+def test_a_link_to_a_file_elsewhere_stays_one_when_forced(run: Program, tmp_path: Path) -> None:
     real = tmp_path / "real.toml"
     real.write_text("# mine\n", encoding="utf-8")
     (tmp_path / "brekzsync.toml").symlink_to(real)
@@ -142,7 +104,7 @@ def test_a_link_to_a_file_elsewhere_stays_one_when_forced(run: Run, tmp_path: Pa
     assert real.read_text(encoding="utf-8") == starter()
 
 
-def test_a_dry_run_writes_nothing_and_refuses_as_well(run: Run, tmp_path: Path) -> None:
+def test_a_dry_run_writes_nothing_and_refuses_as_well(run: Program, tmp_path: Path) -> None:
     assert run("config", "init", "-n") == (0, "Would write brekzsync.toml. Nothing was written.\n", "")
     assert list(tmp_path.iterdir()) == []
     configure(tmp_path, "")
@@ -154,7 +116,7 @@ def test_a_dry_run_writes_nothing_and_refuses_as_well(run: Run, tmp_path: Path) 
 
 @pytest.mark.parametrize("way", ["argument", "option", "variable"])
 def test_the_file_is_the_one_that_is_named(
-    way: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    way: str, run: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if way == "variable":
         monkeypatch.setenv("BREKZSYNC_CONFIG", "a shop.toml")
@@ -172,7 +134,7 @@ def test_the_file_is_the_one_that_is_named(
     assert [path.name for path in tmp_path.iterdir()] == ["a shop.toml"]
 
 
-def test_a_place_that_cannot_take_a_file_is_told_with_the_remedy(run: Run, tmp_path: Path) -> None:
+def test_a_place_that_cannot_take_a_file_is_told_with_the_remedy(run: Program, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
 
     assert run("config", "init", "folder").err == (
@@ -186,7 +148,7 @@ def test_a_place_that_cannot_take_a_file_is_told_with_the_remedy(run: Run, tmp_p
 
 
 def test_without_any_file_the_offered_command_makes_the_one_that_was_looked_for(
-    run: Run, tmp_path: Path
+    run: Program, tmp_path: Path
 ) -> None:
     missing = run("--config", "shop.toml", "products", "export")
     offered = missing.err.partition("`brekzsync ")[2].partition("`")[0]
@@ -199,7 +161,7 @@ def test_without_any_file_the_offered_command_makes_the_one_that_was_looked_for(
 # --- check -----------------------------------------------------------------------------------------------
 
 
-def test_the_demo_has_the_one_rate_without_a_code(run: Run, demo: Path) -> None:
+def test_the_demo_has_the_one_rate_without_a_code(run: Program, demo: Path) -> None:
     done = run("--config", str(demo), "config", "check", "--json")
 
     assert done.code == 0
@@ -226,7 +188,7 @@ def test_the_demo_has_the_one_rate_without_a_code(run: Run, demo: Path) -> None:
     }
 
 
-def test_with_the_line_added_nothing_is_wrong(run: Run, demo: Path) -> None:
+def test_with_the_line_added_nothing_is_wrong(run: Program, demo: Path) -> None:
     text = demo.read_text(encoding="utf-8").replace('9 = "1"\n', '9 = "1"\n13 = "3"\n')
     demo.write_text(text, encoding="utf-8")
 
@@ -235,7 +197,7 @@ def test_with_the_line_added_nothing_is_wrong(run: Run, demo: Path) -> None:
     assert (done.code, done.out) == (0, f"{demo}: nothing is wrong.\n")
 
 
-def test_products_that_are_not_exported_need_no_vat_code(run: Run, demo: Path) -> None:
+def test_products_that_are_not_exported_need_no_vat_code(run: Program, demo: Path) -> None:
     with closing(sqlite3.connect(demo.parent / "shop.db")) as shop:
         shop.execute("UPDATE ps_product_shop SET active = 0 WHERE id_product = 25")
         shop.commit()
@@ -243,7 +205,7 @@ def test_products_that_are_not_exported_need_no_vat_code(run: Run, demo: Path) -
     assert run("--config", str(demo), "config", "check", "--json").document["findings"] == []
 
 
-def test_all_mistakes_of_a_file_are_findings_each_at_its_place(run: Run, tmp_path: Path) -> None:
+def test_all_mistakes_of_a_file_are_findings_each_at_its_place(run: Program, tmp_path: Path) -> None:
     file = configure(
         tmp_path,
         '[shop]\ndata_shop = "NL"\ntable_perfix = "ps_"\n[prodcts]\noutput = "x"\n'
@@ -271,7 +233,7 @@ def test_all_mistakes_of_a_file_are_findings_each_at_its_place(run: Run, tmp_pat
     }
 
 
-def test_a_file_that_is_no_toml_is_a_finding_that_names_the_line(run: Run, tmp_path: Path) -> None:
+def test_a_file_that_is_no_toml_is_a_finding_that_names_the_line(run: Program, tmp_path: Path) -> None:
     configure(tmp_path, "[shop]\ndata_shop = NL\n")
 
     (finding,) = run("config", "check", "--json").document["findings"]
@@ -280,7 +242,7 @@ def test_a_file_that_is_no_toml_is_a_finding_that_names_the_line(run: Run, tmp_p
 
 
 def test_everything_the_shop_does_not_have_is_found_at_once(
-    run: Run, prestashop: PrestaShopDatabase, tmp_path: Path
+    run: Program, prestashop: PrestaShopDatabase, tmp_path: Path
 ) -> None:
     configure(
         tmp_path,
@@ -315,7 +277,7 @@ def test_everything_the_shop_does_not_have_is_found_at_once(
 
 
 def test_warnings_alone_are_shown_and_no_failure(
-    run: Run, prestashop: PrestaShopDatabase, tmp_path: Path
+    run: Program, prestashop: PrestaShopDatabase, tmp_path: Path
 ) -> None:
     configure(tmp_path, shop_of(prestashop))
 
@@ -328,7 +290,7 @@ def test_warnings_alone_are_shown_and_no_failure(
     assert 'Add 2 = "…" to delivery_methods' in done.out
 
 
-def test_each_target_is_checked_and_what_they_share_told_once(run: Run, demo: Path) -> None:
+def test_each_target_is_checked_and_what_they_share_told_once(run: Program, demo: Path) -> None:
     with demo.open("a", encoding="utf-8") as file:
         file.write(
             '[targets.nl.products]\noutput = "nl"\n[targets.de.products]\noutput = "de"\n'
@@ -345,7 +307,9 @@ def test_each_target_is_checked_and_what_they_share_told_once(run: Run, demo: Pa
     ]
 
 
-def test_a_shop_that_does_not_answer_ends_with_69_after_what_the_file_says(run: Run, tmp_path: Path) -> None:
+def test_a_shop_that_does_not_answer_ends_with_69_after_what_the_file_says(
+    run: Program, tmp_path: Path
+) -> None:
     marketplace = "[marketplace]\nshipped_states = [4]\ncanceled_states = [4]\n"
     configure(tmp_path, f'[shop]\ndatabase = "mysql://u:hush@127.0.0.1:1/p"\ndata_shop = 1\n{marketplace}')
 
@@ -366,7 +330,7 @@ def test_a_shop_that_does_not_answer_ends_with_69_after_what_the_file_says(run: 
     ],
 )
 def test_a_shop_that_cannot_be_read_as_configured_is_a_finding(
-    run: Run, demo: Path, change: str, place: str
+    run: Program, demo: Path, change: str, place: str
 ) -> None:
     database = "" if "database" in change else f'database = "sqlite:///{demo.parent}/shop.db"\n'
     demo.write_text(f"[shop]\n{database}{change}\n", encoding="utf-8")
@@ -376,7 +340,7 @@ def test_a_shop_that_cannot_be_read_as_configured_is_a_finding(
     assert (done.code, where(done.document, "error")) == (78, [place])
 
 
-def test_nothing_in_the_shop_or_beside_the_file_is_changed(run: Run, demo: Path) -> None:
+def test_nothing_in_the_shop_or_beside_the_file_is_changed(run: Program, demo: Path) -> None:
     (demo.parent / "state.db").unlink()
     before = {path: path.read_bytes() for path in demo.parent.rglob("*") if path.is_file()}
 
@@ -385,7 +349,7 @@ def test_nothing_in_the_shop_or_beside_the_file_is_changed(run: Run, demo: Path)
     assert {path: path.read_bytes() for path in demo.parent.rglob("*") if path.is_file()} == before
 
 
-def test_cron_hears_of_errors_only(run: Run, demo: Path) -> None:
+def test_cron_hears_of_errors_only(run: Program, demo: Path) -> None:
     assert run("--config", str(demo), "config", "check", "--cron") == (0, "", "")
     with demo.open("a", encoding="utf-8") as file:
         file.write('[orders]\nshops = ["LU"]\n')
@@ -400,7 +364,7 @@ def test_cron_hears_of_errors_only(run: Run, demo: Path) -> None:
 
 
 def test_what_is_in_effect_is_shown_with_where_it_comes_from(
-    run: Run, demo: Path, monkeypatch: pytest.MonkeyPatch
+    run: Program, demo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BREKZSYNC_PRODUCTS__ALLOW_ZERO_PRICE", "true")
 
@@ -417,7 +381,7 @@ def test_what_is_in_effect_is_shown_with_where_it_comes_from(
     assert tomllib.loads(done.out)["products"]["allow_zero_price"] is True
 
 
-def test_the_whole_configuration_is_one_document(run: Run, demo: Path) -> None:
+def test_the_whole_configuration_is_one_document(run: Program, demo: Path) -> None:
     document = run("--config", str(demo), "config", "show", "--json").document
 
     assert (document["file"], document["target"]) == (str(demo), None)
@@ -427,7 +391,7 @@ def test_the_whole_configuration_is_one_document(run: Run, demo: Path) -> None:
     assert document["origins"]["shop"]["image_dir"] == {"origin": "default", "source": None}
 
 
-def test_a_password_is_not_shown(run: Run, tmp_path: Path) -> None:
+def test_a_password_is_not_shown(run: Program, tmp_path: Path) -> None:
     configure(
         tmp_path, '[shop]\ndatabase = "mysql://reader:hush@db/p"\ndata_shop = 1\nwebservice_key = "hush"\n'
     )
@@ -438,7 +402,7 @@ def test_a_password_is_not_shown(run: Run, tmp_path: Path) -> None:
     assert "hush" not in shown + run("config", "show", "--json").out
 
 
-def test_a_target_can_be_shown_by_its_table_and_as_its_runs_see_it(run: Run, demo: Path) -> None:
+def test_a_target_can_be_shown_by_its_table_and_as_its_runs_see_it(run: Program, demo: Path) -> None:
     with demo.open("a", encoding="utf-8") as file:
         file.write('[targets.be.exact_xml]\nunit = "stuk"\n')
 
@@ -450,7 +414,7 @@ def test_a_target_can_be_shown_by_its_table_and_as_its_runs_see_it(run: Run, dem
     assert list(seen["configuration"]) == ["exact_xml"]
 
 
-def test_a_misspelt_section_is_told_the_nearest(run: Run, demo: Path) -> None:
+def test_a_misspelt_section_is_told_the_nearest(run: Program, demo: Path) -> None:
     assert run("--config", str(demo), "config", "show", "product") == (
         2,
         "",
@@ -458,7 +422,7 @@ def test_a_misspelt_section_is_told_the_nearest(run: Run, demo: Path) -> None:
     )
 
 
-def test_an_unknown_target_names_those_there_are(run: Run, demo: Path) -> None:
+def test_an_unknown_target_names_those_there_are(run: Program, demo: Path) -> None:
     done = run("--config", str(demo), "config", "show", "--target", "be", "--json")
 
     assert (done.code, done.document["error"]["code"]) == (78, "unknown_target")

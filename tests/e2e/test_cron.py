@@ -73,10 +73,17 @@ def cron(tmp_path: Path) -> Cron:
 # --- one script -------------------------------------------------------------------------------------------
 
 
-def test_start_products_exports_to_the_outbox_as_cron_wants_it(cron: Cron) -> None:
+def test_start_products_asks_the_agent_as_cron_wants_it(cron: Cron) -> None:
     fake = cron.fake('echo "$@"')
 
-    assert cron.script(START_PRODUCTS, BREKZSYNC=fake) == (0, "--cron products export\n", "")
+    asked = "--cron agent start products --if-configured\n"
+    assert cron.script(START_PRODUCTS, BREKZSYNC=fake) == (0, asked, "")
+
+
+def test_start_products_exports_to_the_outbox_where_there_is_no_agent(cron: Cron) -> None:
+    fake = cron.fake('[ "$2" != agent ] || exit 4; echo "$@"; exit 3')
+
+    assert cron.script(START_PRODUCTS, BREKZSYNC=fake) == (3, "--cron products export\n", "")
 
 
 @pytest.mark.parametrize("code", [0, 3, 75, 78])
@@ -278,7 +285,7 @@ def test_the_command_lines_of_the_drop_in_run_what_they_name(cron: Cron) -> None
     outcomes = [cron.run(command, **environment) for _, _, command in entries]
 
     assert outcomes == [
-        (0, "/etc/brekzsync/brekzsync.toml: --cron products export\n", ""),
+        (0, "/etc/brekzsync/brekzsync.toml: --cron agent start products --if-configured\n", ""),
         (0, "/etc/brekzsync/brekzsync.toml: --cron logs prune\n", ""),
     ]
 

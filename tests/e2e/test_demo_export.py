@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from brekzsync.demo.seed import read
+from tests.exports import brekzsync
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,22 +25,11 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Export:
     """The JSON document of the first export, and the folder of its items."""
     folder = tmp_path_factory.mktemp("demo")
 
-    def brekzsync(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "brekzsync", *arguments],
-            cwd=folder,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "HOME": str(folder)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    made = brekzsync("demo", "up")
-    assert made.returncode == 0, made.stderr
-    done = brekzsync("--config", "demo/brekzsync.toml", "products", "export", "--json")
-    assert done.returncode == 3, done.stderr
-    return json.loads(done.stdout), folder / "demo/outbox/items"
+    made = brekzsync(folder, "demo", "up")
+    assert made.code == 0, made.err
+    done = brekzsync(folder, "--config", "demo/brekzsync.toml", "products", "export", "--json")
+    assert done.code == 3, done.err
+    return done.document, folder / "demo/outbox/items"
 
 
 def test_the_first_export_sends_everything_eligible_and_complete(export: Export) -> None:

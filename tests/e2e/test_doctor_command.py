@@ -2,55 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import signal
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from brekzsync.bootstrap import doctor as bootstrap
-from brekzsync.cli import main
-from brekzsync.demo.folder import make_demo
 from brekzsync.host.cron import CronPlaces
-from tests.exports import NOW
+from tests.demos import Demos, FreshDemo
+from tests.exports import Said
 
 
-class Said(NamedTuple):
-    """The exit code, stdout and stderr."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        assert self.err == ""
-        document: dict[str, Any] = json.loads(self.out)
-        return document
-
-
-@dataclass
-class Demo:
-    """A demo of the test's own on a machine whose cron the test chooses."""
-
-    folder: Path
-    capture: pytest.CaptureFixture[str]
-
-    def run(self, *arguments: str) -> Said:
-        code = main(["--config", "demo/brekzsync.toml", *arguments])
-        return Said(code, *self.capture.readouterr())
+class Demo(FreshDemo):
+    """A demo on a machine whose cron the test chooses."""
 
     def doctor(self, *arguments: str) -> Said:
         return self.run("doctor", *arguments)
-
-    def configure(self, text: str) -> None:
-        with (self.folder / "demo/brekzsync.toml").open("a", encoding="utf-8") as file:
-            file.write(text)
 
     def install_cron(self) -> None:
         script = self.folder / "cron"
@@ -61,20 +29,8 @@ class Demo:
         (self.folder / "crontab").write_text(lines)
 
 
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demo to copy: making one takes longer than most tests."""
-    folder = tmp_path_factory.mktemp("untouched") / "demo"
-    make_demo(folder, NOW)
-    return folder
-
-
 @pytest.fixture
-def demo(
-    untouched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Demo]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
+def demo(demos: Demos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Demo:
     (tmp_path / "cron").mkdir()
     (tmp_path / "crontab").touch()
     places = CronPlaces(
@@ -84,10 +40,7 @@ def demo(
         owner=os.getuid(),
     )
     monkeypatch.setattr(bootstrap, "CRON_PLACES", places)
-    shutil.copytree(untouched, tmp_path / "demo")
-    before = signal.getsignal(signal.SIGTERM)
-    yield Demo(tmp_path, capsys)
-    signal.signal(signal.SIGTERM, before)
+    return demos.fresh(Demo, columns=80)
 
 
 def statuses(document: dict[str, Any]) -> dict[str, str]:
@@ -219,7 +172,7 @@ def test_a_configuration_with_mistakes_is_a_finding_too(demo: Demo) -> None:
 
 def test_a_password_everybody_may_read_is_warned_of(demo: Demo) -> None:
     demo.configure("\n[marketplace]\nbase_url = 'http://api.example'\ntoken = 'abcdef-token'\n")
-    file = demo.folder / "demo/brekzsync.toml"
+    file = demo.config
 
     def look() -> dict[str, str]:
         check: dict[str, str] = demo.doctor("--json").document["checks"][0]
@@ -232,7 +185,7 @@ def test_a_password_everybody_may_read_is_warned_of(demo: Demo) -> None:
 
 
 def test_cron_hears_of_failures_only(demo: Demo) -> None:
-    assert demo.doctor("--cron") == Said(0, "", "")
+    assert demo.doctor("--cron") == (0, "", "")
 
     (demo.folder / "demo/state.db").unlink()
 
@@ -272,10 +225,7 @@ def test_every_target_has_its_own_erp_and_outbox(demo: Demo) -> None:
 
 
 def test_images_are_looked_for_where_they_are_embedded(demo: Demo) -> None:
-    text = (demo.folder / "demo/brekzsync.toml").read_text()
-    (demo.folder / "demo/brekzsync.toml").write_text(
-        text.replace("[exact_xml]", "[exact_xml]\nembed_images = true", 1)
-    )
+    demo.replace("[exact_xml]", "[exact_xml]\nembed_images = true")
 
     def look() -> tuple[str, str]:
         checks = demo.doctor("--json").document["checks"]
@@ -285,22 +235,14 @@ def test_images_are_looked_for_where_they_are_embedded(demo: Demo) -> None:
         "warning",
         "[exact_xml] embed_images is on, and there is no place to take images from.",
     )
-    text = (demo.folder / "demo/brekzsync.toml").read_text()
-    (demo.folder / "demo/brekzsync.toml").write_text(text.replace("[shop]", "[shop]\nimage_dir = 'img'", 1))
+    demo.replace("[shop]", "[shop]\nimage_dir = 'img'")
     assert look()[0] == "warning"
     (demo.folder / "demo/img").mkdir()
     assert look() == ("passed", f"{demo.folder}/demo/img can be read.")
 
 
 def test_looking_writes_nothing(demo: Demo) -> None:
-    def files() -> dict[str, bytes]:
-        return {
-            str(path): path.read_bytes()
-            for path in demo.folder.rglob("*")
-            if path.is_file() and not path.name.endswith(("-shm", "-wal"))
-        }
-
-    before = files()
+    before = demo.files()
     demo.doctor()
 
-    assert files() == before
+    assert demo.files() == before

@@ -25,7 +25,13 @@ DONE = (0, 3, 4)
 OPTION = ("--config", "demo/brekzsync.toml")
 
 # Examples that cannot run here, each with the reason.
-NOT_RUN: dict[str, str] = {}
+NOT_RUN: dict[str, str] = {
+    "agent run --config agent.toml": "runs until it is told to stop; its tests are in test_agent_command.py",
+    "serve --port 8080": "runs until it is told to stop; its tests are in tests/web",
+    "agent status": "the demo has no agent",
+    "agent start products": "the demo has no agent",
+    "agent stop products": "the demo has no agent",
+}
 # Commands that write the configuration, and so are not given one.
 WITHOUT_CONFIGURATION = {"demo up", "config init"}
 # What somebody who types the example has done before.

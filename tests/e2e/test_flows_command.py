@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
-import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from brekzsync.bootstrap import flows, products
-from brekzsync.cli import main
-from brekzsync.demo.folder import make_demo
-from brekzsync.settings import load_settings
-from brekzsync.state.database import State, open_state
+from tests.demos import PROGRAM, Demos, FreshDemo
 from tests.exports import NOW
 
 ROOT = Path(__file__).resolve().parents[2]
 NOON = "2026-11-21T12:00:00Z"
-PROGRAM = "brekzsync --config demo/brekzsync.toml"
 TWO_TARGETS = """
 [targets.first.products]
 output = "first"
@@ -38,77 +27,10 @@ output = "second"
 """
 
 
-class Said(NamedTuple):
-    """The exit code, stdout and stderr."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The one document on stdout."""
-        assert self.err == ""
-        document: dict[str, Any] = json.loads(self.out)
-        return document
-
-
-@dataclass
-class Demo:
-    """A demo of the test's own, and the program, run in this process at a time the test chooses."""
-
-    folder: Path
-    capture: pytest.CaptureFixture[str]
-    now: datetime = NOW
-
-    def run(self, *arguments: str) -> Said:
-        code = main(["--config", "demo/brekzsync.toml", *arguments])
-        return Said(code, *self.capture.readouterr())
-
-    def configure(self, text: str) -> None:
-        with (self.folder / "demo/brekzsync.toml").open("a", encoding="utf-8") as file:
-            file.write(text)
-
-    @contextmanager
-    def state(self) -> Iterator[State]:
-        settings = load_settings(self.folder / "demo/brekzsync.toml", {})
-        with open_state(settings.state.database.get_secret_value(), create=False) as state:
-            yield state
-
-    def files(self) -> dict[str, bytes]:
-        """Everything in the folder but the state's own side files."""
-        paths = (path for path in self.folder.rglob("*") if path.is_file())
-        return {
-            str(path.relative_to(self.folder)): path.read_bytes() for path in paths if "-shm" not in path.name
-        }
-
-
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("untouched") / "demo"
-    make_demo(folder, NOW)
-    return folder
-
-
 @pytest.fixture
-def demo(
-    untouched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Demo]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "140")
+def demo(demos: Demos, monkeypatch: pytest.MonkeyPatch) -> FreshDemo:
     monkeypatch.setenv("SUDO_USER", "ann")
-    shutil.copytree(untouched, tmp_path / "demo")
-    before = signal.getsignal(signal.SIGTERM)
-    made = Demo(tmp_path, capsys)
-    for module in (products, flows):
-        monkeypatch.setattr(module, "utc_now", lambda: made.now)
-    yield made
-    signal.signal(signal.SIGTERM, before)
-
-
-def rows(table: str) -> list[list[str]]:
-    lines = [line for line in table.splitlines() if line.startswith("│")]
-    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
+    return demos.fresh(FreshDemo, columns=140)
 
 
 def switch(enabled: bool, since: str | None = None, by: str | None = None, reason: str | None = None) -> Any:
@@ -118,18 +40,18 @@ def switch(enabled: bool, since: str | None = None, by: str | None = None, reaso
 # --- switching ---------------------------------------------------------------------------------------------
 
 
-def test_a_flow_nobody_switched_is_listed_as_on(demo: Demo) -> None:
+def test_a_flow_nobody_switched_is_listed_as_on(demo: FreshDemo) -> None:
     said = demo.run("flows", "list", "--json")
     one = {"flow": "product", "target": "exact", "command": "products export", **switch(True)}
     assert said.document == {"schema_version": 1, "command": "flows list", "ok": True, "flows": [one]}
     assert said.code == 0
-    assert rows(demo.run("flows", "list").out) == [
+    assert demo.run("flows", "list").rows == [
         ["Flow", "Target", "Is", "Since", "By", "Why", "Command"],
         ["product", "exact", "on", "", "", "", "products export"],
     ]
 
 
-def test_a_switch_says_what_it_did_and_the_list_who_did_it_when_and_why(demo: Demo) -> None:
+def test_a_switch_says_what_it_did_and_the_list_who_did_it_when_and_why(demo: FreshDemo) -> None:
     off = demo.run("flows", "disable", "product", "--reason", "stock-taking")
     assert off == (
         0,
@@ -137,8 +59,8 @@ def test_a_switch_says_what_it_did_and_the_list_who_did_it_when_and_why(demo: De
         "Switched off product → exact.\n"
         f"Its runs do nothing, and what waits stays pending, until: {PROGRAM} flows enable product\n",
     )
-    listed = demo.run("flows", "list").out
-    assert rows(listed)[1] == [
+    listed = demo.run("flows", "list").rows
+    assert listed[1] == [
         "product",
         "exact",
         "off",
@@ -174,7 +96,7 @@ def test_a_switch_says_what_it_did_and_the_list_who_did_it_when_and_why(demo: De
     )
 
 
-def test_a_dry_run_says_what_would_change_and_changes_nothing(demo: Demo) -> None:
+def test_a_dry_run_says_what_would_change_and_changes_nothing(demo: FreshDemo) -> None:
     before = demo.files()
     assert demo.run("flows", "disable", "product", "-n") == (0, "", "Would switch off product → exact.\n")
     assert demo.run("flows", "enable", "product", "-n").err == "product → exact is switched on already.\n"
@@ -183,7 +105,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(demo: Demo) -> Non
     assert demo.files() == before
 
 
-def test_a_target_can_be_switched_alone(demo: Demo) -> None:
+def test_a_target_can_be_switched_alone(demo: FreshDemo) -> None:
     demo.configure(TWO_TARGETS)
     said = demo.run("flows", "disable", "product", "--target", "second")
     assert said.err.endswith(f"until: {PROGRAM} flows enable product --target second\n")
@@ -204,7 +126,7 @@ def test_a_target_can_be_switched_alone(demo: Demo) -> None:
     ],
 )
 def test_what_does_not_exist_cannot_be_switched(
-    demo: Demo, arguments: list[str], code: int, error: str, message: str | None
+    demo: FreshDemo, arguments: list[str], code: int, error: str, message: str | None
 ) -> None:
     before = demo.files()
     for verb in ("enable", "disable"):
@@ -216,9 +138,8 @@ def test_what_does_not_exist_cannot_be_switched(
 
 
 @pytest.mark.parametrize("command", [["status"], ["flows", "list"], ["flows", "disable", "product"]])
-def test_a_state_that_is_missing_is_said_and_not_made(demo: Demo, command: list[str]) -> None:
-    for path in (demo.folder / "demo").glob("state.db*"):
-        os.unlink(path)
+def test_a_state_that_is_missing_is_said_and_not_made(demo: FreshDemo, command: list[str]) -> None:
+    demo.lose_state()
     before = demo.files()
     said = demo.run(*command, "--json")
     assert (said.code, said.document["error"]["code"]) == (78, "state_missing")
@@ -230,7 +151,7 @@ def test_a_state_that_is_missing_is_said_and_not_made(demo: Demo, command: list[
 NOTHING = dict.fromkeys(("read", "eligible", "pending", "delivered", "unchanged", "skipped", "failed"), 0)
 
 
-def test_a_run_of_a_flow_that_is_off_does_nothing_and_says_so(demo: Demo) -> None:
+def test_a_run_of_a_flow_that_is_off_does_nothing_and_says_so(demo: FreshDemo) -> None:
     demo.run("flows", "disable", "product", "--reason", "stock-taking")
     (demo.folder / "demo/shop.db").unlink()  # not even the shop is asked
     before = demo.files()
@@ -252,7 +173,7 @@ def test_a_run_of_a_flow_that_is_off_does_nothing_and_says_so(demo: Demo) -> Non
         "counts": NOTHING,
         "reasons": {},
         "warnings": {},
-        "output": str(demo.folder / "demo/outbox"),
+        "output": str(demo.outbox),
         "indexed": None,
         "failures": [],
         "disabled": True,
@@ -265,11 +186,11 @@ def test_a_run_of_a_flow_that_is_off_does_nothing_and_says_so(demo: Demo) -> Non
         assert state.runs.latest("product", "exact") is None
 
 
-def test_a_dry_run_of_a_flow_that_is_off_still_shows_what_waits(demo: Demo) -> None:
+def test_a_dry_run_of_a_flow_that_is_off_still_shows_what_waits(demo: FreshDemo) -> None:
     demo.run("flows", "disable", "product")
     said = demo.run("products", "export", "-n", "1")
     assert said.code == 0
-    assert ["would be exported", "4"] in rows(said.out)
+    assert ["would be exported", "4"] in said.rows
     assert said.err == (
         "Switched off by ann, 2026-11-21 12:00 UTC; a real run does nothing, until:"
         f" {PROGRAM} flows enable product\n"
@@ -278,7 +199,7 @@ def test_a_dry_run_of_a_flow_that_is_off_still_shows_what_waits(demo: Demo) -> N
     assert (document["disabled"], document["counts"]["delivered"]) == (True, 4)
 
 
-def test_what_waited_goes_once_the_flow_is_on_again(demo: Demo) -> None:
+def test_what_waited_goes_once_the_flow_is_on_again(demo: FreshDemo) -> None:
     demo.run("flows", "disable", "product")
     demo.run("products", "export")
     demo.run("flows", "enable", "product")
@@ -286,7 +207,7 @@ def test_what_waited_goes_once_the_flow_is_on_again(demo: Demo) -> None:
     assert (document["counts"]["delivered"], "disabled" in document) == (4, False)
 
 
-def test_other_targets_run_while_one_is_off(demo: Demo) -> None:
+def test_other_targets_run_while_one_is_off(demo: FreshDemo) -> None:
     demo.configure(TWO_TARGETS)
     demo.run("flows", "disable", "product", "--target", "first")
     document = demo.run("products", "export", "1", "--json").document
@@ -298,7 +219,7 @@ def test_other_targets_run_while_one_is_off(demo: Demo) -> None:
     assert demo.run("products", "export", "--json").document["disabled"] is True
 
 
-def test_a_target_that_is_gone_is_unknown_though_it_was_switched_off(demo: Demo) -> None:
+def test_a_target_that_is_gone_is_unknown_though_it_was_switched_off(demo: FreshDemo) -> None:
     with demo.state() as state:
         state.switches.set("product", ["gone"], enabled=False, at=NOW)
     said = demo.run("products", "export", "--target", "gone", "--json")
@@ -308,16 +229,16 @@ def test_a_target_that_is_gone_is_unknown_though_it_was_switched_off(demo: Demo)
 # --- status ------------------------------------------------------------------------------------------------
 
 
-def status(demo: Demo) -> dict[str, Any]:
+def status(demo: FreshDemo) -> dict[str, Any]:
     """The document's one flow."""
     (flow,) = demo.run("status", "--json").document["flows"]
     return dict(flow)
 
 
-def test_a_flow_that_never_ran_is_overdue(demo: Demo) -> None:
+def test_a_flow_that_never_ran_is_overdue(demo: FreshDemo) -> None:
     said = demo.run("status")
     assert said.code == 3
-    assert rows(said.out)[1] == ["product", "exact", "on, overdue", "never", "never", "0", "0"]
+    assert said.rows[1] == ["product", "exact", "on, overdue", "never", "never", "0", "0"]
     sentence = "no run of the whole flow ever came to its end."
     assert said.err.startswith(f"Error: product → exact is overdue: {sentence}\nHint: See what a run says:")
     document = demo.run("status", "--json").document
@@ -329,7 +250,7 @@ def test_a_flow_that_never_ran_is_overdue(demo: Demo) -> None:
     assert demo.run("status", "-q") == (3, "", said.err)
 
 
-def test_a_flow_that_runs_is_told_with_its_last_run_and_its_backlog(demo: Demo) -> None:
+def test_a_flow_that_runs_is_told_with_its_last_run_and_its_backlog(demo: FreshDemo) -> None:
     exported = demo.run("products", "export", "--limit", "30", "--json").document
     demo.now += timedelta(minutes=59)
     before = demo.files()
@@ -367,7 +288,7 @@ def test_a_flow_that_runs_is_told_with_its_last_run_and_its_backlog(demo: Demo) 
     said = demo.run("status")
     ago = "59 minutes ago"
     assert (said.code, said.err) == (0, "")
-    assert rows(said.out)[1] == ["product", "exact", "on", f"{ago}: done, 30 exported", ago, "1", "6"]
+    assert said.rows[1] == ["product", "exact", "on", f"{ago}: done, 30 exported", ago, "1", "6"]
     assert demo.run("status", "--cron") == (0, "", "")
     assert demo.files() == before
 
@@ -380,7 +301,7 @@ def test_a_flow_that_runs_is_told_with_its_last_run_and_its_backlog(demo: Demo) 
     )
 
 
-def test_a_run_of_chosen_ids_is_no_sign_of_life(demo: Demo) -> None:
+def test_a_run_of_chosen_ids_is_no_sign_of_life(demo: FreshDemo) -> None:
     demo.run("products", "export", "1")
     flow = status(demo)
     assert (flow["last_run"]["status"], flow["last_run"]["command"]) == ("done", "products export ID...")
@@ -388,7 +309,7 @@ def test_a_run_of_chosen_ids_is_no_sign_of_life(demo: Demo) -> None:
     assert "just now, chosen IDs: done, 4 exported" in demo.run("status").out
 
 
-def test_a_flow_that_is_off_is_never_overdue(demo: Demo) -> None:
+def test_a_flow_that_is_off_is_never_overdue(demo: FreshDemo) -> None:
     demo.run("flows", "disable", "product", "--reason", "stock-taking")
     said = demo.run("status")
     assert (said.code, said.err) == (0, "")
@@ -398,7 +319,7 @@ def test_a_flow_that_is_off_is_never_overdue(demo: Demo) -> None:
     )
 
 
-def test_every_target_has_its_own_patience(demo: Demo) -> None:
+def test_every_target_has_its_own_patience(demo: FreshDemo) -> None:
     demo.configure(TWO_TARGETS)
     demo.run("products", "export")
     demo.now += timedelta(minutes=11)
@@ -407,7 +328,7 @@ def test_every_target_has_its_own_patience(demo: Demo) -> None:
     assert [one["overdue_after_seconds"] for one in document["flows"]] == [600, 3600]
 
 
-def test_a_run_at_work_is_named_and_switching_off_does_not_stop_it(demo: Demo) -> None:
+def test_a_run_at_work_is_named_and_switching_off_does_not_stop_it(demo: FreshDemo) -> None:
     with demo.state() as state, state.locks.hold("product", "exact"):
         run = state.runs.open("product", "exact", "products export", NOW)
         flow = status(demo)
@@ -427,7 +348,7 @@ def test_a_run_at_work_is_named_and_switching_off_does_not_stop_it(demo: Demo) -
     assert "the run at work began 1 hour ago, more than the 1h it may take." in late.err
 
 
-def test_a_run_that_was_killed_is_not_taken_for_one_at_work(demo: Demo) -> None:
+def test_a_run_that_was_killed_is_not_taken_for_one_at_work(demo: FreshDemo) -> None:
     kills_itself = (
         "import os, signal, sys\n"
         "from datetime import UTC, datetime\n"
@@ -447,7 +368,7 @@ def test_a_run_that_was_killed_is_not_taken_for_one_at_work(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize("columns", ["80", "160"])
-def test_the_tables_fit_the_terminal(demo: Demo, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+def test_the_tables_fit_the_terminal(demo: FreshDemo, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     demo.run("products", "export")
     demo.run("flows", "disable", "product", "--reason", "stock-taking until Monday, and nobody knows longer")
@@ -459,7 +380,7 @@ def test_the_tables_fit_the_terminal(demo: Demo, monkeypatch: pytest.MonkeyPatch
 # --- the page ----------------------------------------------------------------------------------------------
 
 
-def test_the_commands_of_the_page_do_what_it_says(demo: Demo) -> None:
+def test_the_commands_of_the_page_do_what_it_says(demo: FreshDemo) -> None:
     page = (ROOT / "docs/how-to/switch-a-flow-off.md").read_text(encoding="utf-8")
     shell = "".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
     lines = [shlex.split(line, comments=True) for line in shell.splitlines() if line.startswith("brekzsync ")]

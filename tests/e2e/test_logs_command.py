@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import shlex
 import shutil
-import signal
 import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from benchmarks.measure import run
-from brekzsync.bootstrap import logs as bootstrap
 from brekzsync.bootstrap import products
 from brekzsync.cli import main
 from brekzsync.commands import logs as commands
@@ -30,13 +24,11 @@ from brekzsync.demo.folder import make_demo
 from brekzsync.domain.ledger import Acknowledgement, Serving
 from brekzsync.domain.log_records import LogStatus
 from brekzsync.domain.sync_flows import LogType
-from brekzsync.settings import load_settings
-from brekzsync.state.database import State, open_state
 from brekzsync.state.served import Outcome
-from tests.exports import NOW
+from tests.demos import PROGRAM, Demos, FreshDemo, signals_kept
+from tests.exports import NOW, Said
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = "brekzsync --config demo/brekzsync.toml"
 NOON = "2026-11-21T12:00:00Z"
 FAILED = ["12-0", "13-1301", "15-0", "34-0", "35-3501", "36-0"]
 NO_PRICE = (
@@ -45,56 +37,15 @@ NO_PRICE = (
 )
 
 
-class Said(NamedTuple):
-    """The exit code, stdout and stderr."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The one document on stdout."""
-        assert self.err == ""
-        document: dict[str, Any] = json.loads(self.out)
-        return document
-
-    @property
-    def keys(self) -> list[str]:
-        """The keys of the records in the document."""
-        return [record["key"] for record in self.document["records"]]
-
-    @property
-    def rows(self) -> list[list[str]]:
-        """The cells of every table on stdout."""
-        lines = [line for line in self.out.splitlines() if line.startswith("│")]
-        return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
-
-
-@dataclass
-class Demo:
-    """A demo of the test's own, and the program, run in this process at a time the test chooses."""
-
-    folder: Path
-    capture: pytest.CaptureFixture[str]
-    now: datetime = NOW
-
-    def run(self, *arguments: str) -> Said:
-        code = main(["--config", "demo/brekzsync.toml", *arguments])
-        return Said(code, *self.capture.readouterr())
+class Demo(FreshDemo):
+    """A demo after its first export."""
 
     def logs(self, *arguments: str) -> Said:
         return self.run("logs", *arguments)
 
-    def configure(self, text: str) -> None:
-        with (self.folder / "demo/brekzsync.toml").open("a", encoding="utf-8") as file:
-            file.write(text)
-
-    @contextmanager
-    def state(self) -> Iterator[State]:
-        settings = load_settings(self.folder / "demo/brekzsync.toml", {})
-        with open_state(settings.state.database.get_secret_value(), create=False) as state:
-            yield state
+    def keys(self, *arguments: str) -> list[str]:
+        """The keys of the records in the document of a command."""
+        return [record["key"] for record in self.logs(*arguments, "--json").document["records"]]
 
     def reject(self, key: tuple[int, int] = (1, 101)) -> None:
         """Exact was handed another version of it, and refused."""
@@ -106,31 +57,19 @@ class Demo:
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(untouched_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo after its first export, to copy."""
     folder = tmp_path_factory.mktemp("exported") / "demo"
-    make_demo(folder, NOW)
-    with pytest.MonkeyPatch.context() as patch:
+    shutil.copytree(untouched_demo, folder)
+    with pytest.MonkeyPatch.context() as patch, signals_kept():
         patch.setattr(products, "utc_now", lambda: NOW)
-        before = signal.getsignal(signal.SIGTERM)
         assert main(["--config", str(folder / "brekzsync.toml"), "products", "export", "-q"]) == 3
-        signal.signal(signal.SIGTERM, before)
     return folder
 
 
 @pytest.fixture
-def demo(
-    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Demo]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-    shutil.copytree(exported, tmp_path / "demo")
-    before = signal.getsignal(signal.SIGTERM)
-    made = Demo(tmp_path, capsys)
-    for module in (products, bootstrap):
-        monkeypatch.setattr(module, "utc_now", lambda: made.now)
-    yield made
-    signal.signal(signal.SIGTERM, before)
+def demo(demos: Demos, exported: Path) -> Demo:
+    return demos.fresh(Demo, columns=80, copy_of=exported)
 
 
 def test_the_choices_are_the_types_and_statuses_there_are() -> None:
@@ -209,7 +148,7 @@ def test_a_wide_terminal_shows_the_messages_as_well(demo: Demo, monkeypatch: pyt
 
 
 def test_pages_go_on_from_the_cursor_until_there_is_none(demo: Demo) -> None:
-    whole = demo.logs("list", "--json").keys
+    whole = demo.keys("list")
     assert len(whole) == 37
     keys: list[str] = []
     after: list[str] = []
@@ -221,14 +160,14 @@ def test_pages_go_on_from_the_cursor_until_there_is_none(demo: Demo) -> None:
 
 
 def test_filters_narrow_and_what_fits_nothing_says_so(demo: Demo) -> None:
-    assert demo.logs("list", "--status", "failed", "--json").keys == FAILED
-    assert demo.logs("list", "--search", "GÜLTIG", "--json").keys == []
-    assert demo.logs("list", "--search", "2900000100015", "--json").keys == ["1-101"]
+    assert demo.keys("list", "--status", "failed") == FAILED
+    assert demo.keys("list", "--search", "GÜLTIG") == []
+    assert demo.keys("list", "--search", "2900000100015") == ["1-101"]
     assert demo.logs("list", "--type", "order") == (0, "", "Nothing in the logs fits that.\n")
     demo.now = NOW + timedelta(hours=3)
-    assert demo.logs("list", "--since", "2h", "--json").keys == []
-    assert len(demo.logs("list", "--since", "3h", "--json").keys) == 37
-    assert len(demo.logs("list", "--since", "99999999d", "--json").keys) == 37
+    assert demo.keys("list", "--since", "2h") == []
+    assert len(demo.keys("list", "--since", "3h")) == 37
+    assert len(demo.keys("list", "--since", "99999999d")) == 37
 
 
 def test_the_logs_of_a_new_installation_say_what_will_come_into_them(demo: Demo) -> None:
@@ -291,7 +230,7 @@ def test_what_is_pending_in_a_flow_that_is_switched_off_says_so(demo: Demo) -> N
     with demo.state() as state:
         state.switches.set("product", ["exact"], enabled=False, at=NOW)
     assert reasons() == [("exact", "flow_disabled"), ("gone", "not_configured")]
-    assert demo.logs("list", "--target", "gone", "--json").keys == ["1-1"]
+    assert demo.keys("list", "--target", "gone") == ["1-1"]
 
 
 # --- show ---------------------------------------------------------------------------------------------------
@@ -359,7 +298,7 @@ def test_show_is_a_card_that_fits(demo: Demo) -> None:
 
 
 def test_show_takes_a_product_and_names_what_is_near(demo: Demo) -> None:
-    assert demo.logs("show", "1", "--json").keys == ["1-101", "1-102", "1-103", "1-104"]
+    assert demo.keys("show", "1") == ["1-101", "1-102", "1-103", "1-104"]
     said = demo.logs("show", "1-999")
     assert said == (
         2,

@@ -3,13 +3,12 @@ reader finds the case."""
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 
-from brekzsync.cli import main
+from tests.demos import Demos, FreshDemo
 from tests.pages import steps, typed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,15 +24,11 @@ def test_every_command_prints_what_the_page_shows(tmp_path: Path, monkeypatch: p
 
 
 def test_the_reason_of_everything_the_demo_keeps_back_leads_to_one_case_of_the_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    demos: Demos,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    main(["-q", "demo", "up"])
-    capsys.readouterr()
+    said = demos.fresh(FreshDemo, columns=80).run("--json", "products", "diagnose", "--all")
 
-    main(["--config", "demo/brekzsync.toml", "--json", "products", "diagnose", "--all"])
-
-    combinations = json.loads(capsys.readouterr().out)["combinations"]
+    combinations = said.document["combinations"]
     kept_back = [one for one in combinations if one["verdict"] in ("blocked", "incomplete")]
     assert len(kept_back) == 16
     assert {one["key"]: cases(one["why"]) for one in kept_back if len(cases(one["why"])) != 1} == {}

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shlex
 import shutil
-import signal
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from brekzsync.bootstrap import product_flags as bootstrap
-from brekzsync.bootstrap.state import state_of
-from brekzsync.cli import main
-from brekzsync.demo.folder import make_demo
 from brekzsync.domain.exclusions import Exclusion
-from brekzsync.settings import load_settings
-from brekzsync.state.database import State
-from tests.exports import NOW
+from tests.demos import Demos, FreshDemo
+from tests.exports import NOW, Said
 
 ROOT = Path(__file__).resolve().parents[2]
 SINCE = "2026-11-21T12:00:00Z"
@@ -52,44 +39,8 @@ DELIVERED_DIRECTLY = {
 }
 
 
-class Said(NamedTuple):
-    """The exit code, stdout and stderr."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The one document on stdout."""
-        document: dict[str, Any] = json.loads(self.out)
-        return document
-
-    @property
-    def table(self) -> dict[str, str]:
-        """The cells of a table by the first of their row, folded lines put together."""
-        rows: dict[str, str] = {}
-        last = ""
-        for line in self.out.splitlines():
-            if line.startswith("│"):
-                first, *rest = (cell.strip() for cell in line.strip("│").split("│"))
-                last = first or last
-                rows[last] = " ".join(filter(None, (rows.get(last, ""), *rest)))
-        return rows
-
-
-@dataclass
-class Demo:
-    """A demo of the test's own, and the program, run in this process."""
-
-    folder: Path
-    capture: pytest.CaptureFixture[str]
-    now: datetime = NOW
-
-    def run(self, *arguments: str) -> Said:
-        """A command line with the demo's configuration."""
-        code = main(["--config", "demo/brekzsync.toml", *arguments])
-        return Said(code, *self.capture.readouterr())
+class Demo(FreshDemo):
+    """A demo whose outbox somebody reads."""
 
     def products(self, *arguments: str) -> Said:
         return self.run("products", *arguments)
@@ -99,38 +50,8 @@ class Demo:
         self.products("export", *arguments)
         return self.take()
 
-    def take(self) -> set[str]:
-        """Import whatever lies there."""
-        taken = self.unread
-        for key in taken:
-            (self.outbox / f"items/{key}.xml").unlink()
-        return taken
-
-    @property
-    def outbox(self) -> Path:
-        return self.folder / "demo/outbox"
-
-    @property
-    def unread(self) -> set[str]:
-        return {path.stem for path in self.outbox.glob("items/*.xml")}
-
-    def sql(self, *statements: str) -> None:
-        """Edit the shop."""
-        with closing(sqlite3.connect(self.folder / "demo/shop.db")) as shop, shop:
-            for statement in statements:
-                shop.execute(statement)
-
-    def configure(self, text: str) -> None:
-        """Add to the configuration."""
-        with (self.folder / "demo/brekzsync.toml").open("a", encoding="utf-8") as file:
-            file.write(text)
-
-    def state(self) -> Any:
-        return state_of(load_settings(self.folder / "demo/brekzsync.toml", {}))
-
     def ledger(self, *keys: tuple[int, int]) -> list[tuple[str, str | None, bool, int, int]]:
         """Status, reason, whether something is acknowledged, and the forces acknowledged and asked for."""
-        opened: State
         with self.state() as opened:
             return [
                 (
@@ -150,28 +71,20 @@ class Demo:
         return exclusions
 
 
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demo to copy: making one takes longer than most tests."""
-    folder = tmp_path_factory.mktemp("untouched") / "demo"
-    make_demo(folder, NOW)
-    return folder
-
-
 @pytest.fixture
-def demo(
-    untouched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Demo]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "140")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))  # for the process that writes bulk documents
+def demo(demos: Demos, monkeypatch: pytest.MonkeyPatch) -> Demo:
     monkeypatch.setenv("SUDO_USER", "ann")
-    shutil.copytree(untouched, tmp_path / "demo")
-    before = signal.getsignal(signal.SIGTERM)
-    made = Demo(tmp_path, capsys)
-    monkeypatch.setattr(bootstrap, "utc_now", lambda: made.now)
-    yield made
-    signal.signal(signal.SIGTERM, before)
+    return demos.fresh(Demo, columns=140)
+
+
+def table(said: Said) -> dict[str, str]:
+    """The cells of a table by the first of their row, folded lines put together."""
+    whole: dict[str, str] = {}
+    last = ""
+    for first, *rest in said.rows:
+        last = first or last
+        whole[last] = " ".join(filter(None, (whole.get(last, ""), *rest)))
+    return whole
 
 
 # --- force-sync --------------------------------------------------------------------------------------------
@@ -180,7 +93,7 @@ def demo(
 def test_what_is_forced_goes_out_once_more_though_nothing_changed(demo: Demo) -> None:
     demo.exported()
     said = demo.products("force-sync", "1-101", "7")
-    assert (said.code, said.table) == (
+    assert (said.code, table(said)) == (
         0,
         {
             "Key": "Item code What happens",
@@ -199,20 +112,20 @@ def test_forcing_again_before_it_was_sent_changes_nothing(demo: Demo) -> None:
     documents = [demo.products("force-sync", "7-0", "--json").document for _ in range(2)]
     assert [one["forced"][0]["already"] for one in documents] == [False, True]
     assert demo.ledger((7, 0)) == [("pending", "queued", True, 0, 1)]
-    assert demo.products("force-sync", "7-0").table["7-0"] == (
+    assert table(demo.products("force-sync", "7-0"))["7-0"] == (
         "EEND Was asked for already: goes out with the next export."
     )
 
 
 def test_a_dry_run_of_forcing_says_the_same_and_writes_nothing(demo: Demo) -> None:
     demo.exported()
-    dry = demo.products("force-sync", "1", "12", "--json", "-n").document
+    dry = demo.products("force-sync", "1", "12", "--json", "-n").document_beside_warnings
     told = demo.products("force-sync", "1-101", "-n")
     assert demo.ledger((1, 101)) == [("synced", None, True, 0, 0)]
-    assert told.table["1-101"] == "LL-NW-RD-M Would go out with the next export."
+    assert table(told)["1-101"] == "LL-NW-RD-M Would go out with the next export."
     assert "dry run: nothing written" in told.out
     assert told.err == ""
-    real = demo.products("force-sync", "1", "12", "--json").document
+    real = demo.products("force-sync", "1", "12", "--json").document_beside_warnings
     assert (dry.pop("dry_run"), real.pop("dry_run"), dry) == (True, False, real)
 
 
@@ -223,7 +136,7 @@ def test_forcing_tells_everything_that_is_still_in_the_way_with_its_remedy(demo:
     )
     said = demo.products("force-sync", "2-202", "12", "--json")
     assert said.code == 0
-    blocked, incomplete = said.document["forced"]
+    blocked, incomplete = said.document_beside_warnings["forced"]
     assert blocked == {
         "target": "exact",
         "key": "2-202",
@@ -264,7 +177,7 @@ def test_combinations_with_the_same_in_their_way_are_told_together(demo: Demo) -
 
 
 def test_of_what_is_not_in_the_data_shop_only_that_is_told(demo: Demo) -> None:
-    (one,) = demo.products("force-sync", "10", "--json").document["forced"]
+    (one,) = demo.products("force-sync", "10", "--json").document_beside_warnings["forced"]
     assert ([blocker["code"] for blocker in one["blockers"]], one["missing"]) == (["active_in_data_shop"], [])
 
 
@@ -284,7 +197,7 @@ def test_a_changed_code_is_let_through_and_said_to_be_a_second_item(demo: Demo) 
     demo.sql("UPDATE ps_product SET reference = 'EEND-2' WHERE id_product = 7")
     assert demo.exported() == set()
     said = demo.products("force-sync", "7")
-    assert said.table["7-0"] == (
+    assert table(said)["7-0"] == (
         "EEND-2 Goes out with the next export, under its new code: Exact keeps EEND as an item of its own."
     )
     assert demo.exported() == {"7-0"}
@@ -320,7 +233,7 @@ def test_several_targets_are_forced_together_or_one_alone(demo: Demo) -> None:
         ("second", True),
     ]
     told = demo.products("force-sync", "7", "--target", "second")
-    assert told.table["7-0"] == "EEND Was asked for already: goes out with Exact's next pull."
+    assert table(told)["7-0"] == "EEND Was asked for already: goes out with Exact's next pull."
     assert demo.products("force-sync", "7", "--target", "third").code == 78
 
 
@@ -330,7 +243,7 @@ def test_several_targets_are_forced_together_or_one_alone(demo: Demo) -> None:
 def test_what_is_excluded_is_withdrawn_unread_and_stays_out(demo: Demo) -> None:
     demo.products("export")
     said = demo.products("exclude", "1", "2-201", "--reason", "  sold out ")
-    assert (said.code, said.table) == (
+    assert (said.code, table(said)) == (
         0,
         {
             "Id": "What happens",
@@ -364,7 +277,7 @@ def test_what_is_excluded_is_withdrawn_unread_and_stays_out(demo: Demo) -> None:
 
 def test_excluding_again_changes_nothing_but_another_reason_does(demo: Demo) -> None:
     said = demo.products("exclude", "2-202", "--who", "bob")
-    assert said.table["2-202"] == (
+    assert table(said)["2-202"] == (
         "Was excluded already by purchasing on 2026-11-21 12:00 UTC: Recalled by the maker: the buckle opens under"
         " load."
     )
@@ -379,7 +292,9 @@ def test_excluding_again_changes_nothing_but_another_reason_does(demo: Demo) -> 
         "reference_shared_with": [],
     }
     changed = demo.products("exclude", "2-202", "--who", "bob", "--reason", "melts")
-    assert changed.table["2-202"].endswith("Is kept out, and so is whatever else gets the reference HB-ZW-M.")
+    assert table(changed)["2-202"].endswith(
+        "Is kept out, and so is whatever else gets the reference HB-ZW-M."
+    )
     assert demo.listed[0] == RECALLED | {"by": "bob", "reason": "melts"}
 
 
@@ -389,7 +304,7 @@ def test_a_dry_run_of_excluding_says_the_same_and_writes_nothing(demo: Demo) -> 
     dry = demo.products("exclude", "1", "7-0", "-n", "--json").document
     told = demo.products("exclude", "7-0", "-n")
     assert (demo.listed, demo.unread) == (before, unread)
-    assert told.table["7-0"] == "Would be kept out, and so is whatever else gets the reference EEND."
+    assert table(told)["7-0"] == "Would be kept out, and so is whatever else gets the reference EEND."
     assert told.err == "Would withdraw 1 unread document from the outbox of exact.\n"
     real = demo.products("exclude", "1", "7-0", "--json").document
     assert (dry.pop("dry_run"), real.pop("dry_run"), dry) == (True, False, real)
@@ -408,7 +323,7 @@ def test_a_reference_others_have_is_not_remembered_lest_they_go_too(demo: Demo) 
         "UPDATE ps_product_attribute SET reference = '' WHERE id_product_attribute IN (201, 204)",
     )
     said = demo.products("exclude", "1-101", "1-104", "2-201")
-    assert said.table == {
+    assert table(said) == {
         "Id": "What happens",
         "1-101": "Is kept out by this id only: 1-103 has the same reference and would go with it.",
         "1-104": "Is kept out by this id only: 7 has the same reference and would go with it.",
@@ -425,7 +340,7 @@ def test_a_reference_is_remembered_where_all_who_have_it_are_excluded(demo: Demo
         ("1-103", "SAME"),
     ]
     included = demo.products("include", "1-101")
-    assert "1-103 has the same reference and stays out by its own id." in included.table["1-101"]
+    assert "1-103 has the same reference and stays out by its own id." in table(included)["1-101"]
     assert [(one["key"], one["reference"]) for one in demo.listed[:1]] == [("1-103", None)]
     assert demo.exported("1") == {"1-101", "1-102", "1-104"}
 
@@ -454,7 +369,8 @@ def test_an_outbox_that_cannot_be_used_does_not_undo_the_exclusion(demo: Demo) -
     shutil.rmtree(demo.outbox)
     demo.outbox.write_text("not a folder")
     said = demo.products("exclude", "7-0", "--json")
-    assert (said.code, said.document["ok"], said.document["error"]["code"]) == (78, False, "output_unusable")
+    document = said.document_beside_warnings
+    assert (said.code, document["ok"], document["error"]["code"]) == (78, False, "output_unusable")
     assert "7-0" in [one["key"] for one in demo.listed]
     assert "The exclusion is recorded" in said.err
 
@@ -477,7 +393,7 @@ def test_what_is_included_is_pending_again(demo: Demo) -> None:
     demo.exported()
     said = demo.products("include", "2", "3", "7")
     assert said.code == 0
-    assert said.table == {
+    assert table(said) == {
         "Id": "What happens",
         "2": "Is let in again. 2-202 was excluded by purchasing on 2026-11-21 12:00 UTC: Recalled by the maker: the"
         " buckle opens under load. 2-203 was excluded by purchasing on 2026-11-21 12:00 UTC: Sold on request only,"
@@ -489,7 +405,7 @@ def test_what_is_included_is_pending_again(demo: Demo) -> None:
         "Next: wait for cron, or send now: brekzsync --config demo/brekzsync.toml products export\n"
     )
     assert demo.exported() == {"2-202", "2-204", "3-0"}
-    assert demo.products("include", "2").table["2"] == "Was not excluded."
+    assert table(demo.products("include", "2"))["2"] == "Was not excluded."
 
 
 @pytest.mark.parametrize("words", [["2-204"], ["2-203"], ["--by", "reference", "hb-zw-l"]])
@@ -525,13 +441,10 @@ def test_what_the_shop_s_column_keeps_out_is_warned_of(demo: Demo) -> None:
         "ALTER TABLE ps_product_attribute ADD COLUMN not_for_erp INTEGER NOT NULL DEFAULT 0",
         "UPDATE ps_product_attribute SET not_for_erp = 1 WHERE id_product_attribute = 202",
     )
-    file = demo.folder / "demo/brekzsync.toml"
-    text = file.read_text(encoding="utf-8")
-    column = '[products]\nexclude_column = "product_attribute.not_for_erp"\n'
-    file.write_text(text.replace("[products]\n", column), encoding="utf-8")
+    demo.replace("[products]\n", '[products]\nexclude_column = "product_attribute.not_for_erp"\n')
     said = demo.products("include", "2-202", "--json")
     assert said.code == 0
-    assert said.document["still_blocked"] == [
+    assert said.document_beside_warnings["still_blocked"] == [
         {
             "key": "2-202",
             "blockers": [
@@ -551,7 +464,9 @@ def test_what_the_shop_s_column_keeps_out_is_warned_of(demo: Demo) -> None:
 def test_a_dry_run_of_including_says_the_same_and_writes_nothing(demo: Demo) -> None:
     before = demo.listed
     dry = demo.products("include", "2", "3", "-n", "--json").document
-    assert demo.products("include", "3", "-n").table["3"].startswith("Would be let in again. It was excluded")
+    assert table(demo.products("include", "3", "-n"))["3"].startswith(
+        "Would be let in again. It was excluded"
+    )
     assert demo.listed == before
     real = demo.products("include", "2", "3", "--json").document
     assert (dry.pop("dry_run"), real.pop("dry_run"), dry) == (True, False, real)
@@ -563,7 +478,7 @@ def test_a_dry_run_of_including_says_the_same_and_writes_nothing(demo: Demo) -> 
 def test_the_list_tells_who_when_and_why(demo: Demo) -> None:
     said = demo.products("exclusions")
     assert (said.code, said.err) == (0, "")
-    assert said.table["2-202"] == (
+    assert table(said)["2-202"] == (
         "HB-ZW-M purchasing 2026-11-21 12:00 UTC Recalled by the maker: the buckle opens under load"
     )
     demo.products("include", "2", "3")
@@ -572,8 +487,7 @@ def test_the_list_tells_who_when_and_why(demo: Demo) -> None:
 
 @pytest.mark.parametrize("command", [["force-sync", "7"], ["exclude", "7"], ["include", "3"], ["exclusions"]])
 def test_a_state_that_is_not_there_is_not_made(demo: Demo, command: list[str]) -> None:
-    for path in (demo.folder / "demo").glob("state.db*"):
-        os.unlink(path)
+    demo.lose_state()
     said = demo.products(*command, "--json")
     assert (said.code, said.document["error"]["code"]) == (78, "state_missing")
     assert not (demo.folder / "demo/state.db").exists()

@@ -2,62 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import signal
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from unittest.mock import ANY
 
 import pytest
 
 from brekzsync.bootstrap import products as bootstrap
-from brekzsync.bootstrap.state import state_of
-from brekzsync.cli import main
-from brekzsync.demo.folder import make_demo
-from brekzsync.settings import load_settings
-from tests.exports import NOW
+from tests.demos import TWO_TARGETS, Demos, FreshDemo
+from tests.exports import Said
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Said(NamedTuple):
-    """The exit code, stdout and stderr."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The one document on stdout; its run ids are random and taken out."""
-        assert self.err == ""
-        document: dict[str, Any] = json.loads(self.out)
-        for each in (document, *document.get("targets", ())):
-            each.pop("run_id", None)
-        return document
 
 
 SILENCE = ("", "")
 
 
-@dataclass
-class Demo:
-    """A demo of the test's own, and the program, run in this process at a time the test chooses."""
-
-    folder: Path
-    capture: pytest.CaptureFixture[str]
-    now: datetime = NOW
-
-    def run(self, *arguments: str) -> Said:
-        """A command line with the demo's configuration."""
-        code = main(["--config", "demo/brekzsync.toml", *arguments])
-        return Said(code, *self.capture.readouterr())
+class Demo(FreshDemo):
+    """A demo and its exports."""
 
     def export(self, *arguments: str) -> Said:
         return self.run("products", "export", *arguments)
@@ -65,50 +27,10 @@ class Demo:
     def cron(self, *arguments: str) -> Said:
         return self.export("--cron", *arguments)
 
-    def sql(self, statement: str) -> None:
-        """Edit the shop."""
-        with closing(sqlite3.connect(self.folder / "demo/shop.db")) as shop:
-            shop.execute(statement)
-            shop.commit()
-
-    def configure(self, text: str) -> None:
-        """Add to the configuration."""
-        with (self.folder / "demo/brekzsync.toml").open("a", encoding="utf-8") as file:
-            file.write(text)
-
-    @property
-    def outbox(self) -> Path:
-        return self.folder / "demo/outbox"
-
-    def files(self) -> dict[str, bytes]:
-        """Everything in the folder but the state's own side files."""
-        paths = (path for path in self.folder.rglob("*") if path.is_file())
-        return {
-            str(path.relative_to(self.folder)): path.read_bytes() for path in paths if "-shm" not in path.name
-        }
-
-
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demo to copy: making one takes longer than most tests."""
-    folder = tmp_path_factory.mktemp("untouched") / "demo"
-    make_demo(folder, NOW)
-    return folder
-
 
 @pytest.fixture
-def demo(
-    untouched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Demo]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "140")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))  # for the process that writes bulk documents
-    shutil.copytree(untouched, tmp_path / "demo")
-    before = signal.getsignal(signal.SIGTERM)
-    made = Demo(tmp_path, capsys)
-    monkeypatch.setattr(bootstrap, "utc_now", lambda: made.now)
-    yield made
-    signal.signal(signal.SIGTERM, before)
+def demo(demos: Demos) -> Demo:
+    return demos.fresh(Demo, columns=140)
 
 
 def counts(*numbers: int) -> dict[str, int]:
@@ -163,7 +85,7 @@ def test_a_person_is_shown_a_table_where_the_files_are_and_what_to_type_next(
     lines = said.out.splitlines()
     assert said.code == 3
     assert max(map(len, lines)) <= int(columns)
-    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
+    rows = said.rows
     assert rows[:9] == [
         ["Combinations", "Count"],
         ["Read", "5"],
@@ -201,13 +123,14 @@ def test_a_limit_is_finished_by_the_command_it_names(demo: Demo) -> None:
 
 def test_a_run_that_went_well_is_this_document(demo: Demo) -> None:
     said = demo.export("1", "2", "33", "--json")
-    run_id = json.loads(said.out)["run_id"]
+    run_id = said.document["run_id"]
     assert said.code == 0
     assert run_id.startswith("20261121T120000Z-")
     assert said.document == {
         "schema_version": 1,
         "command": "products export",
         "ok": True,
+        "run_id": run_id,
         "target": "exact",
         "dry_run": False,
         "counts": counts(8, 6, 6, 6, 0, 2, 0),
@@ -232,6 +155,7 @@ def test_records_that_failed_are_exit_code_3_and_an_error(demo: Demo) -> None:
         "schema_version": 1,
         "command": "products export",
         "ok": False,
+        "run_id": ANY,
         "target": "exact",
         "dry_run": False,
         "counts": counts(2, 2, 2, 1, 0, 0, 1),
@@ -275,8 +199,7 @@ def test_what_cannot_be_done_is_an_error_document(
 
 
 def test_a_lock_that_is_held_is_exit_code_75(demo: Demo) -> None:
-    settings = load_settings(demo.folder / "demo/brekzsync.toml", {})
-    with state_of(settings) as state, state.locks.hold("product", "exact"):
+    with demo.state() as state, state.locks.hold("product", "exact"):
         said = demo.export("--json")
         mailed = demo.cron()
     assert (said.code, said.document["error"]["code"]) == (75, "lock_held")
@@ -301,13 +224,6 @@ def test_a_dry_run_counts_the_same_and_writes_nothing(demo: Demo, options: list[
 
 
 # --- several targets ---------------------------------------------------------------------------------------
-
-TWO_TARGETS = """
-[targets.first.products]
-output = "first"
-[targets.second.products]
-output = "second"
-"""
 
 
 def test_every_target_gets_its_own_and_the_document_their_sum(demo: Demo) -> None:
@@ -338,7 +254,7 @@ def test_a_target_that_fails_keeps_no_other_back_and_hides_nothing_of_it(demo: D
     healthy = "second" if broken == "first" else "first"
 
     said = demo.export("1", "12", "--json")
-    document = json.loads(said.out)
+    document = said.document_beside_warnings
     assert (said.code, document["ok"], document["error"]["code"]) == (78, False, "output_unusable")
     assert (document["target"], document["counts"]["delivered"]) == (healthy, 4)
     assert said.err.startswith(f"Warning: {broken}: Cannot write")
@@ -463,9 +379,8 @@ def test_an_unexpected_error_is_mailed_once_too(demo: Demo, monkeypatch: pytest.
 def test_of_several_targets_each_new_failure_is_mailed_whatever_became_of_the_others(demo: Demo) -> None:
     demo.configure(TWO_TARGETS)
     (demo.folder / "demo/first").write_text("not a folder")
-    settings = load_settings(demo.folder / "demo/brekzsync.toml", {})
 
-    with state_of(settings) as state, state.locks.hold("product", "second"):
+    with demo.state() as state, state.locks.hold("product", "second"):
         told = demo.cron()
     assert (told.code, told.err) == (78, "")
     assert told.out.startswith("products → first: Cannot write")
@@ -479,8 +394,7 @@ def test_of_several_targets_each_new_failure_is_mailed_whatever_became_of_the_ot
 
 
 def test_a_first_run_says_that_it_made_a_new_state(demo: Demo) -> None:
-    for path in (demo.folder / "demo").glob("state.db*"):
-        os.unlink(path)
+    demo.lose_state()
     told = demo.cron("7")
     assert told.code == 0
     assert told.out.startswith("The state database did not exist and was created")

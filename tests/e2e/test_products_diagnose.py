@@ -3,73 +3,26 @@
 from __future__ import annotations
 
 import io
-import json
-import pkgutil
 import re
-import shlex
-import shutil
-import signal
 import socket
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from brekzsync import bootstrap
-from brekzsync.bootstrap.state import state_of
-from brekzsync.cli import main
-from brekzsync.demo.folder import make_demo
-from brekzsync.settings import load_settings
 from brekzsync.state.served import Outcome
-from tests.exports import NOW
+from tests.demos import PROGRAM, TWO_TARGETS, Demos, FreshDemo
+from tests.exports import NOW, Said
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "src/brekzsync/demo/data/README.md"
-WRITTEN_AS_PLAIN = "brekzsync --config demo/brekzsync.toml "
+WRITTEN_AS_PLAIN = f"{PROGRAM} "
 EXCLUDED_AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2} UTC")
 
 
-class Said(NamedTuple):
-    """The exit code, stdout and stderr."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The one document on stdout."""
-        assert self.err == ""
-        document: dict[str, Any] = json.loads(self.out)
-        return document
-
-    @property
-    def by_key(self) -> dict[str, dict[str, Any]]:
-        """Its combinations."""
-        return {one["key"]: one for one in self.document["combinations"]}
-
-
-@dataclass
-class Demo:
-    """A demo of the test's own, and the program, run in this process at noon of one day."""
-
-    folder: Path
-    capture: pytest.CaptureFixture[str]
-
-    def run(self, *arguments: str) -> Said:
-        """A command line with the demo's configuration."""
-        code = main(["--config", "demo/brekzsync.toml", *arguments])
-        return Said(code, *self.capture.readouterr())
-
-    def pasted(self, command: str) -> Said:
-        """A command line exactly as it was printed."""
-        code = main(shlex.split(command.removeprefix("brekzsync ")))
-        return Said(code, *self.capture.readouterr())
+class Demo(FreshDemo):
+    """A demo that is asked about."""
 
     def diagnose(self, *words: str) -> Said:
         return self.run("products", "diagnose", *words, "--json")
@@ -87,50 +40,15 @@ class Demo:
     def export(self, *words: str) -> dict[str, Any]:
         return self.run("products", "export", *words, "--json").document
 
-    def sql(self, *statements: str, database: str = "shop") -> None:
-        """Edit the shop as its back office would, or the ERP as Exact would."""
-        with closing(sqlite3.connect(self.folder / f"demo/{database}.db")) as connection:
-            for statement in statements:
-                connection.execute(statement)
-            connection.commit()
-
-    def replace(self, old: str, new: str) -> None:
-        """Edit the configuration."""
-        path = self.folder / "demo/brekzsync.toml"
-        text = path.read_text(encoding="utf-8")
-        assert old in text
-        path.write_text(text.replace(old, new, 1), encoding="utf-8")
-
-    def lies_unread(self, key: str) -> bool:
-        """Whether the outbox holds a document of it."""
-        return (self.folder / f"demo/outbox/items/{key}.xml").exists()
-
-    def take(self) -> None:
-        """What an import of Exact leaves behind: an empty folder."""
-        for path in (self.folder / "demo/outbox/items").glob("*.xml"):
-            path.unlink()
-
-
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demo to copy: making one takes longer than most tests."""
-    folder = tmp_path_factory.mktemp("untouched") / "demo"
-    make_demo(folder, NOW)
-    return folder
-
 
 @pytest.fixture
-def demo(
-    untouched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Demo]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-    shutil.copytree(untouched, tmp_path / "demo")
-    before = signal.getsignal(signal.SIGTERM)
-    for module in pkgutil.iter_modules(bootstrap.__path__, "brekzsync.bootstrap."):
-        monkeypatch.setattr(f"{module.name}.utc_now", lambda: NOW, raising=False)
-    yield Demo(tmp_path, capsys)
-    signal.signal(signal.SIGTERM, before)
+def demo(demos: Demos) -> Demo:
+    return demos.fresh(Demo, columns=80)
+
+
+def by_key(said: Said) -> dict[str, dict[str, Any]]:
+    """The combinations of a document."""
+    return {one["key"]: one for one in said.document["combinations"]}
 
 
 # --- every rule of the demo --------------------------------------------------------------------------------
@@ -297,7 +215,7 @@ def named(stopped: Stopped) -> set[str]:
 def test_every_rule_of_the_demo_has_its_verdict_and_reason(demo: Demo) -> None:
     said = demo.diagnose("--all")
     rules = documented()
-    found = {key: (one["verdict"], reasons(one)) for key, one in said.by_key.items()}
+    found = {key: (one["verdict"], reasons(one)) for key, one in by_key(said).items()}
     assert said.code == 4
     assert len(rules) > 40
     assert set(STOPPED) == {key for key, (verdict, _) in rules.items() if verdict != "pending"}
@@ -313,18 +231,18 @@ def test_every_rule_of_the_demo_has_its_verdict_and_reason(demo: Demo) -> None:
 
 
 def test_a_run_does_with_each_what_its_diagnosis_says(demo: Demo) -> None:
-    found = {key: one["verdict"] for key, one in demo.diagnose("--all").by_key.items()}
+    found = {key: one["verdict"] for key, one in by_key(demo.diagnose("--all")).items()}
     done = demo.export()
     said = {verdict: {key for key in found if found[key] == verdict} for verdict in set(found.values())}
-    assert {path.stem for path in (demo.folder / "demo/outbox/items").iterdir()} == said["pending"]
+    assert {path.stem for path in (demo.outbox / "items").iterdir()} == said["pending"]
     assert {failure["key"] for failure in done["failures"]} == said["incomplete"]
     assert done["counts"]["skipped"] == len(said["blocked"])
-    after = {key: one["verdict"] for key, one in demo.diagnose("--all").by_key.items()}
+    after = {key: one["verdict"] for key, one in by_key(demo.diagnose("--all")).items()}
     assert after == {key: verdict.replace("pending", "in_sync") for key, verdict in found.items()}
 
 
 def test_every_remedy_of_what_is_pending_is_the_export_that_sends_it(demo: Demo) -> None:
-    for key, one in demo.diagnose("--all").by_key.items():
+    for key, one in by_key(demo.diagnose("--all")).items():
         if one["verdict"] == "pending":
             command = f"{WRITTEN_AS_PLAIN}products export {key}"
             assert (one["why"], one["remedy"], one["commands"]) == (
@@ -347,7 +265,7 @@ def test_following_the_remedy_sends_the_item(demo: Demo, key: str) -> None:
     assert one["commands"][-1] == send
     for command in one["commands"]:
         assert demo.pasted(command).code == 0
-    assert demo.lies_unread(key)
+    assert key in demo.unread
     assert demo.verdict(key)[0] == "in_sync"
 
 
@@ -375,7 +293,7 @@ def test_all_that_stands_in_the_way_is_told_at_once_and_not_only_the_first(demo:
         "UPDATE ps_product_lang SET name = 'Hok' WHERE id_product = 3",
     )
     assert [demo.pasted(command).code for command in one["commands"]] == [0, 0]
-    assert demo.lies_unread("3-0")
+    assert "3-0" in demo.unread
 
 
 def test_a_draft_that_is_switched_off_too_has_two_remedies(demo: Demo) -> None:
@@ -397,7 +315,7 @@ def test_a_column_of_the_shop_that_excludes_is_named_with_its_remedy(demo: Demo)
         "UPDATE ps_product SET no_erp = 1 WHERE id_product IN (3, 7)",
     )
     demo.replace('output = "outbox"', 'output = "outbox"\nexclude_column = "product.no_erp"')
-    found = demo.diagnose("3", "7").by_key
+    found = by_key(demo.diagnose("3", "7"))
     assert found["7-0"]["why"] == "The shop's column product.no_erp excludes it."
     assert found["7-0"]["remedy"].startswith("Clear product.no_erp of 7-0 in the shop. The next run")
     assert timeless(found["3-0"]["why"]).endswith(
@@ -408,7 +326,7 @@ def test_a_column_of_the_shop_that_excludes_is_named_with_its_remedy(demo: Demo)
     )
     demo.sql("UPDATE ps_product SET no_erp = 0")
     assert [demo.pasted(command).code for command in found["3-0"]["commands"]] == [0, 0]
-    assert demo.lies_unread("3-0")
+    assert "3-0" in demo.unread
 
 
 # --- the document ------------------------------------------------------------------------------------------
@@ -527,19 +445,11 @@ def test_what_cannot_be_asked_is_an_error_document(
 
 def test_nothing_is_written(demo: Demo) -> None:
     demo.export("1")
-
-    def files() -> dict[str, bytes]:
-        return {
-            str(path): path.read_bytes()
-            for path in demo.folder.rglob("*")
-            if path.is_file() and not path.name.endswith(("-shm", "-wal"))
-        }
-
-    before = files()
+    before = demo.files()
     demo.diagnose("--all")
     demo.diagnose("--missing")
     demo.run("products", "diagnose", "1-101", "999")
-    assert files() == before
+    assert demo.files() == before
 
 
 # --- what was typed ----------------------------------------------------------------------------------------
@@ -548,7 +458,7 @@ def test_nothing_is_written(demo: Demo) -> None:
 def test_a_product_stands_for_all_its_combinations_and_a_word_for_a_reference_or_ean(demo: Demo) -> None:
     words = ["1", "1-101", "eend", "2900000100213", "ll-nw-bl-l"]
     said = demo.diagnose(*words)
-    assert list(said.by_key) == ["1-101", "1-102", "1-103", "1-104", "7-0", "16-0"]
+    assert list(by_key(said)) == ["1-101", "1-102", "1-103", "1-104", "7-0", "16-0"]
 
 
 @pytest.mark.parametrize(
@@ -561,7 +471,7 @@ def test_a_product_stands_for_all_its_combinations_and_a_word_for_a_reference_or
     ],
 )
 def test_by_says_what_the_words_are(demo: Demo, by: str, word: str, keys: list[str]) -> None:
-    assert list(demo.diagnose("--by", by, word).by_key) == keys
+    assert list(by_key(demo.diagnose("--by", by, word))) == keys
 
 
 UNKNOWN = [
@@ -644,7 +554,7 @@ def test_a_deleted_combination_is_remembered_by_its_id_and_its_reference(demo: D
 def test_standard_input_gives_one_word_a_line(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
     typed = "\ufeff1-101\r\n\n  EEND \n16"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
-    assert list(demo.diagnose("-", "24").by_key) == ["1-101", "7-0", "16-0", "24-0"]
+    assert list(by_key(demo.diagnose("-", "24"))) == ["1-101", "7-0", "16-0", "24-0"]
 
 
 def test_empty_standard_input_is_no_question(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -659,25 +569,25 @@ IN_THE_ERP = {"1-101", "1-102", "1-103", "2-201", "7-0", "16-0", "24-0", "28-0"}
 
 
 def eligible(demo: Demo) -> set[str]:
-    return {key for key, one in demo.diagnose("--all").by_key.items() if one["verdict"] != "blocked"}
+    return {key for key, one in by_key(demo.diagnose("--all")).items() if one["verdict"] != "blocked"}
 
 
 def test_missing_is_every_eligible_combination_the_erp_does_not_have(demo: Demo) -> None:
     said = demo.diagnose("--missing")
-    assert set(said.by_key) == eligible(demo) - IN_THE_ERP
-    assert {one["erp"]["present"] for one in said.by_key.values()} == {False}
+    assert set(by_key(said)) == eligible(demo) - IN_THE_ERP
+    assert {one["erp"]["present"] for one in by_key(said).values()} == {False}
 
     demo.export()  # sent is not imported
-    assert set(demo.diagnose("--missing").by_key) == set(said.by_key)
+    assert set(by_key(demo.diagnose("--missing"))) == set(by_key(said))
 
     demo.sql("UPDATE Items SET ItemCode = 'LL-NW-BL-L' WHERE ItemCode = 'VERZENDKOSTEN'", database="erp")
-    assert set(said.by_key) - set(demo.diagnose("--missing").by_key) == {"1-104"}
+    assert set(by_key(said)) - set(by_key(demo.diagnose("--missing"))) == {"1-104"}
 
 
 def test_the_erp_is_asked_for_the_code_it_was_sent(demo: Demo) -> None:
     demo.export("7")
     demo.sql("UPDATE ps_product SET reference = 'EEND-2' WHERE id_product = 7")
-    assert "7-0" not in demo.diagnose("--missing").by_key
+    assert "7-0" not in by_key(demo.diagnose("--missing"))
     assert demo.one("7")["erp"]["detail"] == "Exact has item eend."
 
 
@@ -707,7 +617,7 @@ def test_an_erp_that_cannot_be_asked_is_told_and_the_ledger_answers(
     demo.replace('database = "sqlite:///erp.db"', f'database = "{url}"')
     said = demo.diagnose("--missing")
     (problem,) = said.document["erp_problems"]
-    found = said.by_key
+    found = by_key(said)
     assert reason in problem
     assert "secret" not in problem
     assert set(found) == eligible(demo) - {"1-101", "1-102", "1-103", "1-104"}
@@ -729,7 +639,7 @@ def test_what_was_sent_is_in_sync_and_the_erp_is_compared_with_it(demo: Demo) ->
         "send it again. {0}products force-sync {1}"
         " The next run sends it; to send it at once: {0}products export {1}"
     )
-    found = demo.diagnose("1", "2-201", "7", "16", "24").by_key
+    found = by_key(demo.diagnose("1", "2-201", "7", "16", "24"))
     assert {(one["verdict"], one["sync"]["status"]) for one in found.values()} == {("in_sync", "synced")}
     assert {
         key: (one["why"].removeprefix(acknowledged + " "), one["remedy"]) for key, one in found.items()
@@ -764,7 +674,7 @@ def test_what_was_sent_is_in_sync_and_the_erp_is_compared_with_it(demo: Demo) ->
     assert found["1-102"]["erp"]["differences"] == [{"field": "price", "before": "17.95", "after": "18.4876"}]
     for command in found["1-104"]["commands"]:
         assert demo.pasted(command).code == 0
-    assert demo.lies_unread("1-104")
+    assert "1-104" in demo.unread
 
 
 def test_what_the_erp_lacks_is_not_sent_again_while_its_document_lies_unread(demo: Demo) -> None:
@@ -791,7 +701,7 @@ def test_what_changed_is_told_field_by_field(demo: Demo) -> None:
         "UPDATE ps_product_lang SET name = 'Riem' WHERE id_product = 1 AND id_shop = 1 AND id_lang = 1",
         "DELETE FROM ps_specific_price WHERE id_product = 18",
     )
-    found = demo.diagnose("1-101", "18").by_key
+    found = by_key(demo.diagnose("1-101", "18"))
     first = found["1-101"]
     changes = {(change["field"], change["before"], change["after"]) for change in first["changes"]}
     assert first["verdict"] == "pending"
@@ -855,7 +765,7 @@ def test_what_became_excluded_says_when_its_acknowledgement_ended(demo: Demo) ->
     assert blocked["criteria"][2]["detail"].startswith("The ERP acknowledged it once; that ended on")
     for command in blocked["commands"]:
         assert demo.pasted(command).code == 0
-    assert demo.lies_unread("7-0")
+    assert "7-0" in demo.unread
 
 
 def test_a_flow_that_is_switched_off_is_part_of_the_remedy(demo: Demo) -> None:
@@ -872,7 +782,7 @@ def test_a_flow_that_is_switched_off_is_part_of_the_remedy(demo: Demo) -> None:
     ]
     for command in one["commands"]:
         assert demo.pasted(command).code == 0
-    assert demo.lies_unread("7-0")
+    assert "7-0" in demo.unread
 
 
 def test_a_changed_item_code_is_held_until_it_is_forced(demo: Demo) -> None:
@@ -892,7 +802,7 @@ def test_a_changed_item_code_is_held_until_it_is_forced(demo: Demo) -> None:
     assert demo.one("7")["sync"]["reason"] == "item_code_changed"
     for command in one["commands"]:
         assert demo.pasted(command).code == 0
-    assert demo.lies_unread("7-0")
+    assert "7-0" in demo.unread
     assert demo.verdict("7")[0] == "in_sync"
 
 
@@ -902,7 +812,7 @@ def test_a_changed_item_code_is_held_until_it_is_forced(demo: Demo) -> None:
 def settle(demo: Demo, key: tuple[int, int], *, imported: bool) -> None:
     """The result Exact gives, a minute after the run."""
     outcome = Outcome(*key, None, imported, message="" if imported else "Artikelgroep ontbreekt")
-    with state_of(load_settings(demo.folder / "demo/brekzsync.toml", {})) as state:
+    with demo.state() as state:
         state.ledger("product", "exact").served.settle([outcome], at=NOW + timedelta(minutes=1))
 
 
@@ -942,22 +852,14 @@ def test_what_exact_rejected_waits_for_its_next_attempt_or_is_tried_at_once(demo
     ]
     for command in one["commands"]:
         assert demo.pasted(command).code == 0
-    assert demo.lies_unread("7-0")
+    assert "7-0" in demo.unread
 
 
 # --- several targets ---------------------------------------------------------------------------------------
 
-TWO_TARGETS = """
-[targets.first.products]
-output = "first"
-[targets.second.products]
-output = "second"
-"""
-
 
 def test_every_target_is_asked_and_named(demo: Demo) -> None:
-    with (demo.folder / "demo/brekzsync.toml").open("a", encoding="utf-8") as file:
-        file.write(TWO_TARGETS)
+    demo.configure(TWO_TARGETS)
     demo.run("products", "export", "7", "--target", "first")
     said = demo.diagnose("7")
     found = [(one["target"], one["verdict"]) for one in said.document["combinations"]]
@@ -970,8 +872,7 @@ def test_every_target_is_asked_and_named(demo: Demo) -> None:
 
 
 def test_a_remedy_speaks_of_its_own_target(demo: Demo) -> None:
-    with (demo.folder / "demo/brekzsync.toml").open("a", encoding="utf-8") as file:
-        file.write(TWO_TARGETS)
+    demo.configure(TWO_TARGETS)
     demo.run("flows", "disable", "product", "--target", "second")
     commands = {one["target"]: one["commands"] for one in demo.diagnose("7").document["combinations"]}
     assert commands == {
@@ -988,11 +889,6 @@ def test_a_remedy_speaks_of_its_own_target(demo: Demo) -> None:
 
 
 # --- a person at a terminal --------------------------------------------------------------------------------
-
-
-def cells(text: str) -> list[Sequence[str]]:
-    lines = [line for line in text.splitlines() if line.startswith("│")]
-    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
 
 
 @pytest.mark.parametrize("columns", ["80", "160"])
@@ -1014,7 +910,7 @@ def test_a_few_are_shown_as_cards_that_fit(demo: Demo, monkeypatch: pytest.Monke
 
 def test_many_are_a_table_with_what_to_do(demo: Demo) -> None:
     said = demo.run("products", "diagnose", "1", "2", "--limit", "5")
-    rows = cells(said.out)
+    rows = said.rows
     assert max(map(len, said.out.splitlines())) <= 80
     assert rows[0] == ["Key", "Item code", "Verdict", "Why, and what to do"]
     assert [row[0] for row in rows[1:] if row[0]] == ["1-101", "1-102", "1-103", "1-104", "2-201"]

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,22 +15,10 @@ from brekzsync.demo.seed import data_file
 from brekzsync.errors import InvalidInput, LockHeld, PermanentError
 from brekzsync.settings import load_settings
 from brekzsync.state.database import open_state
+from tests.exports import brekzsync
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 21, 12, 15, tzinfo=UTC)
-
-
-def _brekzsync(cwd: Path, *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "brekzsync", *arguments],
-        cwd=cwd,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "HOME": str(cwd)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
 
 
 def _price(shop: Path) -> str:
@@ -58,7 +42,7 @@ def _visible(folder: Path) -> list[str]:
 
 
 def test_demo_up_says_what_it_made_and_what_to_type_next(tmp_path: Path) -> None:
-    assert _brekzsync(tmp_path, "demo", "up") == (
+    assert brekzsync(tmp_path, "demo", "up") == (
         0,
         "Made a demo in demo: 3 shops (NL, BE, DE), 47 combinations.\n"
         "  shop.db         the shop, as a PrestaShop would hold it\n"
@@ -73,10 +57,10 @@ def test_demo_up_says_what_it_made_and_what_to_type_next(tmp_path: Path) -> None
 
 
 def test_demo_up_as_json_is_one_document(tmp_path: Path) -> None:
-    code, output, errors = _brekzsync(tmp_path, "--json", "demo", "up", "--dir", "a shop")
+    said = brekzsync(tmp_path, "--json", "demo", "up", "--dir", "a shop")
 
-    assert (code, errors) == (0, "")
-    assert json.loads(output) == {
+    assert said.code == 0
+    assert said.document == {
         "schema_version": 1,
         "command": "demo up",
         "ok": True,
@@ -93,7 +77,7 @@ def test_demo_up_as_json_is_one_document(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
-    assert _brekzsync(tmp_path, "demo", "up", "--dry-run") == (
+    assert brekzsync(tmp_path, "demo", "up", "--dry-run") == (
         0,
         "A demo would be made in demo: 3 shops (NL, BE, DE), 47 combinations. Nothing was written.\n",
         "",
@@ -144,7 +128,7 @@ def test_a_second_demo_up_puts_everything_back_to_its_beginning_and_says_so(tmp_
     (demo / "outbox/items").mkdir(parents=True)
     (demo / "outbox/items/7-0.xml").write_text("<eExact/>", encoding="utf-8")
 
-    code, output, errors = _brekzsync(tmp_path, "demo", "up")
+    code, output, errors = brekzsync(tmp_path, "demo", "up")
 
     assert (code, errors) == (0, "")
     assert output.startswith(
@@ -162,7 +146,7 @@ def test_a_changed_configuration_is_kept_and_said_to_be(tmp_path: Path) -> None:
     changed = configuration.read_text(encoding="utf-8").replace('data_shop = "NL"', 'data_shop = "BE"')
     configuration.write_text(changed, encoding="utf-8")
 
-    output = _brekzsync(tmp_path, "demo", "up")[1]
+    output = brekzsync(tmp_path, "demo", "up").out
 
     assert "  brekzsync.toml  the configuration (yours, kept as you changed it)\n" in output
     assert configuration.read_text(encoding="utf-8") == changed
@@ -228,7 +212,7 @@ def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(tmp_path: 
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo/shop.db").write_text("precious", encoding="utf-8")
 
-    assert _brekzsync(tmp_path, "demo", "up") == (
+    assert brekzsync(tmp_path, "demo", "up") == (
         2,
         "",
         "Error: demo holds something that is not a brekzsync demo.\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
@@ -30,9 +30,8 @@ from brekzsync.flows.product_run import ItemMapping
 from brekzsync.flows.wanted import By
 from brekzsync.state.served import Lease
 from tests.catalogues import RULES, Memory, Row, Shop, combination
-from tests.unit.test_product_export_flow import Ran, export
+from tests.export_runs import NOW, Ran, export
 
-NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 LAYOUT = b"layout"
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,105 +12,16 @@ from hypothesis import strategies as st
 
 from brekzsync.domain.eligibility import CLEAR
 from brekzsync.domain.exclusions import Exclusion, Exclusions
-from brekzsync.domain.items import Item
-from brekzsync.domain.keys import ProductKey, format_key
-from brekzsync.domain.ledger import Acknowledgement
-from brekzsync.domain.outcomes import Tally
-from brekzsync.domain.products import ItemMapper
+from brekzsync.domain.keys import BEFORE_ALL, ProductKey, format_key
 from brekzsync.errors import PermanentError
 from brekzsync.flows import product_export
 from brekzsync.flows.converge import OutOfOrder
-from brekzsync.flows.frame import OpenRun
-from brekzsync.flows.item_code_claims import ItemCodeClaims
-from brekzsync.flows.judging import Judge
-from brekzsync.flows.ledger_notes import LedgerNotes
-from brekzsync.flows.ports import Version
 from brekzsync.flows.product_delivery import Leases
-from brekzsync.flows.product_export import ExportOptions, ExportParts, ProductExport
 from brekzsync.state.served import Lease
-from tests.catalogues import RULES, Memory, Record, Row, Shop, coded, combination
+from tests.catalogues import Memory, Record, Row, Shop, coded, combination
+from tests.export_runs import NOW, Target, export
 
-NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 INACTIVE = CLEAR._replace(active=False)
-
-
-class Target:
-    """Takes versions and acknowledges them; ``breaks_at`` is the batch it cannot take."""
-
-    def __init__(self, ledger: Memory, breaks_at: int = -1) -> None:
-        self.ledger = ledger
-        self.breaks_at = breaks_at
-        self.batches: list[list[str]] = []
-        self.previous: dict[str, str] = {}
-        self.versions: dict[str, Version] = {}
-        self.is_finished = False
-
-    def deliver(self, versions: Sequence[Version], previous: dict[ProductKey, Item]) -> int:
-        assert versions
-        if len(self.batches) == self.breaks_at:
-            raise PermanentError("the disk is full")
-        self.batches.append([format_key(version.key) for version in versions])
-        self.previous |= {format_key(key): item.code for key, item in previous.items()}
-        self.versions |= {format_key(version.key): version for version in versions}
-        rows = [Acknowledgement._make(version[: len(Acknowledgement._fields)]) for version in versions]
-        return self.ledger.acknowledge(rows, run_id=1, at=NOW)
-
-    def finish(self) -> None:
-        if len(self.batches) == self.breaks_at:
-            raise PermanentError("the disk is full")
-        self.is_finished = True
-
-    @property
-    def delivered(self) -> list[str]:
-        return [key for batch in self.batches for key in batch]
-
-
-class Ran(NamedTuple):
-    tally: Tally
-    target: Target
-    withdrawn: list[ProductKey]
-
-    @property
-    def counts(self) -> tuple[int, ...]:
-        """read, eligible, pending, delivered, unchanged, skipped, failed"""
-        return tuple(self.tally.counts().values())
-
-    @property
-    def failed(self) -> dict[str, str]:
-        return {failure.shown: failure.reason for failure in self.tally.failures}
-
-
-def export(
-    shop: Shop,
-    ledger: Memory,
-    *,
-    exclusions: Exclusions | None = None,
-    target: Target | None = None,
-    layout: bytes = b"layout",
-    progress: list[int] | None = None,
-    leases: Leases | None = None,
-    **options: Any,
-) -> Ran:
-    """One run; the ledger keeps what it notes."""
-    withdrawn: list[ProductKey] = []
-    target = target or Target(ledger)
-    judge = Judge(shop, exclusions or Exclusions(), bundle_components_too=False)
-    parts = ExportParts(
-        source=shop,
-        ledger=ledger,
-        notes=LedgerNotes(ledger, OpenRun(1, "run"), at=NOW, cleared=withdrawn.extend),
-        delivery=target,
-        mapper=ItemMapper(RULES),
-        claims=ItemCodeClaims(shop, ledger, RULES.code, judge.is_eligible),
-        judge=judge,
-        leases=leases,
-        layout=layout,
-        now=1_000,
-    )
-    run = ProductExport(parts, ExportOptions(**options))
-    if progress is not None:
-        run.on_progress(progress.append)
-    return Ran(run.run(), target, withdrawn)
 
 
 def shop_of(*keys: ProductKey) -> Shop:
@@ -455,7 +365,7 @@ def test_a_source_out_of_order_deletes_nothing(three: tuple[Shop, Memory]) -> No
     shop, ledger = three
 
     class Disorderly(Shop):
-        def stream(self) -> Any:
+        def stream(self, after: ProductKey = BEFORE_ALL) -> Any:
             records: list[Record] = [self.record(one) for one in self.combinations]
             return iter([records[2], records[0]])
 

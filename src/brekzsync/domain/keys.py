@@ -9,6 +9,9 @@ from typing import NamedTuple
 ProductKey = tuple[int, int]
 """``(id_product, id_product_attribute)``; the second is 0 for a product without combinations."""
 
+BEFORE_ALL: ProductKey = (-1, -1)
+"""Less than every key."""
+
 _PATTERN = re.compile(r"(?P<product>[0-9]{1,10})(?:-(?P<combination>[0-9]{1,10}))?", re.ASCII)
 
 

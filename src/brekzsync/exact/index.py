@@ -99,13 +99,25 @@ def _fill(
     return count
 
 
+def page_of_index(
+    entries: Iterable[IndexEntry], *, generated: datetime, following: str, href: Callable[[IndexEntry], str]
+) -> bytes:
+    """A page of an index that is fetched; ``following`` asks for the next one, ``""`` when there is none."""
+    lines = [one.line(href(one)) for one in entries]
+    return (_head(generated, len(lines), following) + "".join(lines)).encode() + _END
+
+
 def _start(generated: datetime, count: int) -> bytes:
+    return _head(generated, count, blanks=" " * (_COUNT_DIGITS - len(str(count)))).encode()
+
+
+def _head(generated: datetime, count: int, following: str = "", blanks: str = "") -> str:
     moment = generated.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    blanks = " " * (_COUNT_DIGITS - len(str(count)))
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<Index topic="Items" generated="{moment}" count="{count}" more="0" next=""{blanks}>\n'
-    ).encode()
+        f'<Index topic="Items" generated="{moment}" count="{count}" more="{1 if following else 0}"'
+        f' next="{following}"{blanks}>\n'
+    )
 
 
 def _copy_bulk(target: BinaryIO, bulk: Path, entries: Path) -> int:

@@ -69,7 +69,9 @@ class ErpEvidence:
         if self._codes is None:
             return codes
         listed = json.dumps(list(codes))
-        rows = self._codes.run("SELECT code FROM held WHERE code IN (SELECT value FROM json_each(?))", (listed,))
+        rows = self._codes.run(
+            "SELECT code FROM held WHERE code IN (SELECT value FROM json_each(?))", (listed,)
+        )
         return {row[0] for row in rows}
 
     def state(self, code: str, expected: Item) -> ErpState:

@@ -87,14 +87,24 @@ def run(
     with locks.hold(flow, target) as lock:
         now = clock()
         runs.mark_dead(flow, target, now)
-        handle = runs.open(flow, target, command, now)
-        opened = OpenRun(handle.id, handle.name, lock.verify)
-        try:
+        with recorded(runs, flow=flow, target=target, command=command, clock=clock, at=now) as opened:
+            opened.verify_lock = lock.verify
             yield opened
-        except BaseException as error:
-            _close(runs, handle, opened, clock, error)
-            raise
-        _close(runs, handle, opened, clock, None)
+
+
+@contextmanager
+def recorded(
+    runs: Runs[Handle], *, flow: str, target: str, command: str, clock: Clock, at: datetime | None = None
+) -> Iterator[OpenRun]:
+    """Keep a run on record, from ``at`` or now on; without a lock, where others of its flow need not wait."""
+    handle = runs.open(flow, target, command, at or clock())
+    opened = OpenRun(handle.id, handle.name)
+    try:
+        yield opened
+    except BaseException as error:
+        _close(runs, handle, opened, clock, error)
+        raise
+    _close(runs, handle, opened, clock, None)
 
 
 def error_code(error: BaseException) -> str:

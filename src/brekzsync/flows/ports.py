@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from brekzsync.domain.eligibility import Standing
 from brekzsync.domain.item_codes import CodeTemplate
 from brekzsync.domain.items import Item
-from brekzsync.domain.keys import ProductKey
+from brekzsync.domain.keys import BEFORE_ALL, ProductKey
 from brekzsync.domain.ledger import Clearing, Failure, LedgerEntry, LedgerRow, Unchanged
 from brekzsync.domain.products import Combination
 
@@ -33,8 +33,9 @@ class SourceRecord(Protocol):
 class ProductSource(Protocol):
     """The shop's catalogue within one snapshot."""
 
-    def stream(self) -> Iterator[SourceRecord]:
-        """Every combination in key order. Raises Unavailable when the shop goes away."""
+    def stream(self, after: ProductKey = BEFORE_ALL) -> Iterator[SourceRecord]:
+        """Every combination with a greater key than ``after`` in key order. Raises Unavailable when the shop
+        goes away."""
 
     def some(self, ids: Collection[int]) -> Iterator[SourceRecord]:
         """The combinations of these products in key order."""
@@ -116,8 +117,8 @@ class Notes(Protocol):
 class ProductLedger(Protocol):
     """The ledger of one flow and target, to read."""
 
-    def rows(self) -> Iterator[LedgerRow]:
-        """All rows in key order."""
+    def rows(self, after: ProductKey = BEFORE_ALL) -> Iterator[LedgerRow]:
+        """All rows with a greater key than ``after`` in key order."""
 
     def rows_for(self, keys: Iterable[ProductKey]) -> Sequence[LedgerEntry]:
         """The rows of these keys in key order."""

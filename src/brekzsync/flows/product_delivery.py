@@ -35,6 +35,19 @@ class DocumentWriter(Protocol):
         unread: Any = None,
     ) -> bytes: ...
 
+    def parts(
+        self,
+        item: Item,
+        previous: Item | None,
+        yesterday: date,
+        image_data: bytes | None = None,
+        unread: Any = None,
+    ) -> tuple[str, str]:
+        """The item's element and its price lines, each with a line end or empty."""
+
+    def unsettled(self, item: Item, previous: Item | None, earlier: Sequence[Item], yesterday: date) -> Any:
+        """What ``parts`` and ``document`` take as ``unread`` for versions that went out and have no result yet."""
+
 
 class ItemFolder(Protocol):
     """Takes one document per item, durably, replacing unread older ones."""

@@ -7,19 +7,18 @@ after the whole source was read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from brekzsync.domain.eligibility import Criterion
 from brekzsync.domain.fingerprints import Fingerprinter
 from brekzsync.domain.items import Item
-from brekzsync.domain.keys import ProductKey
+from brekzsync.domain.keys import BEFORE_ALL, ProductKey
 from brekzsync.domain.ledger import Clearing, Failure, Unchanged
 from brekzsync.domain.outcomes import FailedRecord, Tally
 from brekzsync.domain.products import ItemMapper, Refusal
 from brekzsync.flows.converge import merge_join
-from brekzsync.flows.item_code_claims import ItemCodeClaims
 from brekzsync.flows.judging import Judge
 from brekzsync.flows.ports import (
     Delivery,
@@ -39,12 +38,24 @@ BATCH = 1000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
     """What this run was asked for. ``ids`` narrows it to some products (no deletion is judged then) and
-    ``keys`` further to some combinations of them; ``full`` ignores the ledger; ``limit`` stops delivering."""
+    ``keys`` further to some combinations of them; ``full`` ignores the ledger; ``limit`` stops delivering.
+    ``page`` stops reading as well, at once when that many were delivered, and ``after`` goes on from there: of
+    what was read, everything is judged as in a whole run."""
 
     ids: Collection[int] | None = None
     keys: Collection[ProductKey] | None = None
     full: bool = False
     limit: int | None = None
+    after: ProductKey = BEFORE_ALL
+    page: int | None = None
+
+
+class Claims(Protocol):
+    """Says which versions may not have the item code they want."""
+
+    def refusals(self, versions: Sequence[Version]) -> dict[ProductKey, Refusal]: ...
+
+    def close(self) -> None: ...
 
 
 class ExportParts(NamedTuple):
@@ -55,7 +66,7 @@ class ExportParts(NamedTuple):
     notes: Notes
     delivery: Delivery
     mapper: ItemMapper
-    claims: ItemCodeClaims
+    claims: Claims
     judge: Judge
     leases: Leases | None
     layout: bytes
@@ -63,7 +74,7 @@ class ExportParts(NamedTuple):
 
 
 class ProductExport:
-    """One run over the catalogue (or a part of it)."""
+    """One run over the catalogue (or a part of it); ``stopped_at`` is the last key of a page that came full."""
 
     def __init__(self, parts: ExportParts, options: ExportOptions) -> None:
         self._parts = parts
@@ -72,6 +83,7 @@ class ProductExport:
         self._batch: list[Version] = []
         self._fingerprinter = Fingerprinter(parts.layout)
         self.tally = Tally()
+        self.stopped_at: ProductKey | None = None
 
     def on_progress(self, advance: Callable[[int], None]) -> None:
         """Tell ``advance`` of every batch read."""
@@ -104,11 +116,15 @@ class ProductExport:
             self._one(record, known)
             if self.tally.read % BATCH == 0:
                 self._advance(BATCH)
+            if self._options.page is not None and self.tally.delivered >= self._options.page:
+                self.stopped_at = record.key
+                return
 
     def _pairs(self) -> Iterator[tuple[SourceRecord | None, Known | None]]:
         source, ledger = self._parts.source, self._parts.ledger
         if self._options.ids is None:
-            return merge_join(source.stream(), ledger.rows())
+            after = self._options.after
+            return merge_join(source.stream(after), ledger.rows(after))
         return self._some_pairs(self._options.ids, self._options.keys)
 
     def _some_pairs(
@@ -166,8 +182,13 @@ class ProductExport:
         if warnings:
             self.tally.warnings.update(warnings)
         self._batch.append(version_of(record, known, item, document, print_, self._parts.now))
-        if len(self._batch) >= BATCH:
+        if len(self._batch) >= self._room():
             self._flush()
+
+    def _room(self) -> int:
+        """How many to gather: never more than a page still takes."""
+        page = self._options.page
+        return BATCH if page is None else min(BATCH, page - self.tally.delivered)
 
     def _flush(self) -> None:
         """Settle, deliver and acknowledge what has been gathered."""

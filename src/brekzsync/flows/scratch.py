@@ -15,8 +15,9 @@ _CACHE_KIB = 2048
 class Scratch:
     """A private SQLite database without durability."""
 
-    def __init__(self) -> None:
-        self._connection = sqlite3.connect("", isolation_level=None)  # "" is a temporary on-disk database
+    def __init__(self, *, any_thread: bool = False) -> None:
+        # "" is a temporary on-disk database. Threads that share it take turns by themselves.
+        self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=not any_thread)
         for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
             self._connection.execute(f"PRAGMA {pragma}")
 

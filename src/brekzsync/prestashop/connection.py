@@ -36,6 +36,8 @@ CONNECT_TIMEOUT = 10  # seconds
 _FIRST_WAIT = 0.3  # seconds
 READ_TIMEOUT = 120  # seconds one page may take; a page is a few thousand rows
 RawRow = tuple[Any, ...]
+Texts = dict[Select[Any], Any]
+"""Statements and what they are compiled to; those that are made anew for each snapshot do not belong in a kept one."""
 
 _UNREACHABLE = {2002, 2003, 2005, 2006, 2013, 1040, 1053, 1205, 1213, 1927}
 _DENIED = {1044, 1045, 1142, 1143, 1370, 1698}
@@ -54,12 +56,17 @@ _COLUMNS = select(_SCHEMA.c.table_name, _SCHEMA.c.column_name).where(
 
 
 class ShopDatabase:
-    """The shop's database, opened when first used."""
+    """The shop's database, opened when first used.
 
-    def __init__(self, url: str, *, connect_timeout: int = CONNECT_TIMEOUT) -> None:
+    With ``keeps_connections`` one that was idle for long is tried before it is used again.
+    """
+
+    def __init__(
+        self, url: str, *, connect_timeout: int = CONNECT_TIMEOUT, keeps_connections: bool = False
+    ) -> None:
         self._configured = make_url(url)
         self._url = _read_only(self._configured)
-        self._engine = _engine(self._url, connect_timeout)
+        self._engine = _engine(self._url, connect_timeout, keeps_connections)
 
     @property
     def shown(self) -> str:
@@ -67,14 +74,21 @@ class ShopDatabase:
         return self._configured.render_as_string(hide_password=True)
 
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
-        """One consistent view of the shop for as long as the block lasts; never written to."""
+    def snapshot(
+        self, texts: Texts | None = None, *, begins_at_first_read: bool = False
+    ) -> Iterator[Snapshot]:
+        """One consistent view of the shop for as long as the block lasts; never written to.
+
+        ``texts`` keeps the statements' texts for the next one that is read with the same statements;
+        ``begins_at_first_read`` saves the question that would let the view begin now.
+        """
         with self.errors():
             connection = _patiently(self._connect)
         try:
-            with self.errors():
-                _begin_snapshot(connection)
-            yield Snapshot(connection, self)
+            if not begins_at_first_read:
+                with self.errors():
+                    _begin_snapshot(connection)
+            yield Snapshot(connection, self, {} if texts is None else texts)
         finally:
             _close(connection)
 
@@ -90,11 +104,19 @@ class ShopDatabase:
         except SQLAlchemyError as error:
             raise self._translated(error) from error
 
+    @contextmanager
+    def driver_errors(self) -> Iterator[None]:
+        """``errors`` around work on the driver's own connection."""
+        try:
+            yield
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            raise self._translated(error) from error
+
     def _connect(self) -> Connection:
         with self.errors():
             return self._engine.connect()
 
-    def _translated(self, error: SQLAlchemyError) -> BrekzsyncError:
+    def _translated(self, error: Exception) -> BrekzsyncError:
         original = error.orig if isinstance(error, DBAPIError) else error
         arguments: tuple[Any, ...] = getattr(original, "args", ())
         number = arguments[0] if arguments and isinstance(arguments[0], int) else None
@@ -105,10 +127,10 @@ class ShopDatabase:
 class Snapshot:
     """Reads within one snapshot; threads take turns."""
 
-    def __init__(self, connection: Connection, database: ShopDatabase) -> None:
+    def __init__(self, connection: Connection, database: ShopDatabase, texts: Texts) -> None:
         self._connection = connection
         self._database = database
-        self._texts: dict[Select[Any], Any] = {}
+        self._texts = texts
         self._one_at_a_time = Lock()  # the reader of the next page and a look-up share the connection
 
     @property
@@ -124,6 +146,27 @@ class Snapshot:
             rows = cursor.fetchall() if cursor is not None else ()
             result.close()
             return rows
+
+    def rows_of_each(self, asked: Sequence[tuple[Select[Any], Mapping[str, int]]]) -> list[Sequence[RawRow]]:
+        """``rows`` of several statements without lists, whose parameters are numbers; raw mode only.
+
+        Where the driver can, they go to the server together: its answers to nine small questions take a fifth of
+        the time of nine questions.
+        """
+        if self._connection.dialect.driver != "mysqldb":
+            return [self.rows(statement, given) for statement, given in asked]
+        texts = [self._with_numbers(statement, given) for statement, given in asked]
+        connection = self._connection.connection.driver_connection
+        with self._one_at_a_time, self._database.driver_errors():
+            return _all_results(connection, ";\n".join(texts), len(texts))
+
+    def _with_numbers(self, statement: Select[Any], given: Mapping[str, int]) -> str:
+        if statement not in self._texts:
+            self._texts[statement] = statement.compile(dialect=self._connection.dialect)
+        compiled = self._texts[statement]
+        values = compiled.construct_params(dict(given))
+        # int() lets nothing but a number into the text.
+        return str(compiled.string % tuple(int(values[name]) for name in compiled.positiontup))
 
     def _execute(self, statement: Select[Any], parameters: Mapping[str, Any]) -> CursorResult[Any]:
         """A page's statements are run hundreds of times: each is made into text once, if it has one text."""
@@ -171,6 +214,18 @@ class Snapshot:
             restore()
 
 
+def _all_results(connection: Any, texts: str, count: int) -> list[Sequence[RawRow]]:
+    """What each of several statements gives, sent as one text; however it ends, nothing is left unread."""
+    results: list[Sequence[RawRow]] = []
+    connection.query(texts.encode())
+    while True:
+        result = connection.store_result()
+        results.append(result.fetch_row(0) if result is not None else ())
+        if len(results) == count:
+            return results
+        connection.next_result()
+
+
 def text(value: Any) -> str:
     """A raw value as text; NULL is ``""``; bytes that are not UTF-8 become U+FFFD."""
     if value.__class__ is bytes:
@@ -190,7 +245,7 @@ def _read_only(url: URL) -> URL:
     return url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true"})
 
 
-def _engine(url: URL, connect_timeout: int) -> Engine:
+def _engine(url: URL, connect_timeout: int, keeps_connections: bool) -> Engine:
     backend = url.get_backend_name()
     if backend == "sqlite":
         engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": connect_timeout})
@@ -207,7 +262,13 @@ def _engine(url: URL, connect_timeout: int) -> Engine:
     if "charset" not in url.query:
         url = url.update_query_dict({"charset": "utf8mb4"})
     try:
-        return create_engine(url, connect_args=arguments, isolation_level="REPEATABLE READ")
+        return create_engine(
+            url,
+            connect_args=arguments,
+            isolation_level="REPEATABLE READ",
+            pool_pre_ping=keeps_connections,
+            pool_use_lifo=True,
+        )
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigurationError(
             f"[shop] database asks for the driver {url.get_driver_name()!r}, which is not installed.",

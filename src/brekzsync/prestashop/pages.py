@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from brekzsync.prestashop.connection import RawRow, Snapshot
@@ -24,6 +24,8 @@ class Page(NamedTuple):
     group_reductions: Mapping[Raw, bytes]
 
 
+Rows = Callable[[str], Sequence[RawRow]]
+
 EMPTY_PAGE = Page((), (), {}, {}, {}, {}, {}, {}, {})
 
 
@@ -37,17 +39,31 @@ class PageReader:
         self._queries = queries
         self._attributes = attributes
 
-    def pages(self, size: int) -> Iterator[Page]:
-        """The whole catalogue, ``size`` products at a time."""
-        after = -1
+    def pages(self, size: int, after: int = -1) -> Iterator[Page]:
+        """The products with a greater id than ``after``, ``size`` at a time."""
         while products := self._snapshot.rows(self._queries.products_after, {"after": after, "page": size}):
             after = int(products[-1][0])
-            yield self._page(products, self._queries.between, {"first": int(products[0][0]), "last": after})
+            span = {"first": int(products[0][0]), "last": after}
+            yield self._page(products, self._rows(self._queries.between, span))
+
+    def one(self, id_product: int) -> Page:
+        """This product, if it exists; by statements without lists, whose text is made once."""
+        queries, span = self._queries, {"first": id_product, "last": id_product}
+        asked = [(queries.products_after, {"after": id_product - 1, "page": 1})]
+        names = [name for name in queries.between if name != "names" or queries.scope.id_langs]
+        asked += [(queries.between[name], span) for name in names]
+        products, *found = self._snapshot.rows_of_each(asked)
+        if not products or int(products[0][0]) != id_product:
+            return EMPTY_PAGE
+        rows = dict(zip(names, found, strict=True))
+        return self._page(products, rows.__getitem__)
 
     def among(self, ids: Sequence[int]) -> Page:
         """These products, as far as they exist."""
         products = self._snapshot.rows(self._queries.some_products, {"ids": list(ids)})
-        return self._page(products, self._queries.among, {"ids": list(ids)}) if products else EMPTY_PAGE
+        if not products:
+            return EMPTY_PAGE
+        return self._page(products, self._rows(self._queries.among, {"ids": list(ids)}))
 
     def codes(self, size: int, *, combinations: bool) -> Iterator[Sequence[RawRow]]:
         """What item codes are made of, over the whole catalogue, in chunks of ``size`` products.
@@ -65,12 +81,11 @@ class PageReader:
         for name in columns:
             yield from self._snapshot.rows(self._queries.owners_of_codes(name), {"codes": sorted(codes)})
 
-    def _page(
-        self, products: Sequence[RawRow], statements: Mapping[str, Any], span: Mapping[str, Any]
-    ) -> Page:
-        def rows(name: str) -> Sequence[RawRow]:
-            return self._snapshot.rows(statements[name], span)
+    def _rows(self, statements: Mapping[str, Any], span: Mapping[str, Any]) -> Rows:
+        return lambda name: self._snapshot.rows(statements[name], span)
 
+    def _page(self, products: Sequence[RawRow], rows: Rows) -> Page:
+        """``rows`` reads what belongs to these products."""
         return Page(
             products,
             rows("combinations"),
@@ -83,7 +98,7 @@ class PageReader:
             {row[0]: as_bytes(row[1]) for row in rows("group_reductions")},
         )
 
-    def _names(self, products: Sequence[RawRow], rows: Any) -> dict[Raw, dict[int, bytes]]:
+    def _names(self, products: Sequence[RawRow], rows: Rows) -> dict[Raw, dict[int, bytes]]:
         """Names beside the main language's: those of the slots, and any, for a product without."""
         names: dict[Raw, dict[int, bytes]] = {}
         found = list(rows("names")) if self._queries.scope.id_langs else []

@@ -8,16 +8,16 @@ the next is read. Records stay undecoded: most are only compared.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from hashlib import blake2b
 from marshal import dumps
 from typing import Any, TypeVar
 
 from brekzsync.domain.eligibility import CLEAR, Standing
 from brekzsync.domain.item_codes import CodeTemplate
-from brekzsync.domain.keys import ProductKey
+from brekzsync.domain.keys import BEFORE_ALL, ProductKey
 from brekzsync.domain.products import Combination
 from brekzsync.domain.texts import clean
 from brekzsync.prestashop.connection import RawRow, number, text
@@ -56,11 +56,16 @@ class Catalogue:
     """Reads combinations of the data shop within one snapshot.
 
     ``salt`` (at most 64 bytes) stands for the configuration an item also depends on; it is part of every
-    digest.
+    digest. ``at_once`` is how many products a stream reads together.
     """
 
     def __init__(
-        self, reader: PageReader, reference: ReferenceData, languages: tuple[int, ...], salt: bytes
+        self,
+        reader: PageReader,
+        reference: ReferenceData,
+        languages: tuple[int, ...],
+        salt: bytes,
+        at_once: int = PAGE_PRODUCTS,
     ) -> None:
         self._reader = reader
         self._reference = reference
@@ -68,11 +73,23 @@ class Catalogue:
         self._keyed = blake2b(digest_size=16, key=salt)  # copied each time: keying costs as much as hashing
         self._no_attributes = (b"",) * len(languages)
         self._decoder = Decoder()
+        self._at_once = at_once
 
-    def stream(self) -> Iterator[SourceRecord]:
-        """Every combination, in key order. Raises Unavailable when the shop goes away on the way."""
-        for page in _ahead(self._reader.pages(PAGE_PRODUCTS)):
-            yield from self._records(page)
+    def stream(self, after: ProductKey = BEFORE_ALL) -> Iterator[SourceRecord]:
+        """Every combination with a greater key than ``after``, in key order.
+
+        Raises Unavailable when the shop goes away on the way.
+        """
+        with closing(_ahead(self._reader.pages(self._at_once, after[0] - 1))) as pages:
+            for page in pages:
+                if int(page.products[0][_ID]) > after[0]:
+                    yield from self._records(page)
+                else:
+                    yield from (record for record in self._records(page) if record.key > after)
+
+    def one(self, id_product: int) -> list[SourceRecord]:
+        """The combinations of one product in key order; none when it does not exist."""
+        return list(self._records(self._reader.one(id_product)))
 
     def some(self, ids: Collection[int]) -> Iterator[SourceRecord]:
         """The combinations of these products, in key order."""
@@ -217,7 +234,7 @@ def _with_packs(standing: Standing, packs: list[RawRow], id_product_attribute: i
     return standing._replace(bundles=tuple(holding)) if holding else standing
 
 
-def _ahead(pages: Iterator[Read]) -> Iterator[Read]:
+def _ahead(pages: Iterator[Read]) -> Generator[Read, None, None]:
     """The pages; while one is worked on, the next is read."""
     with _reading_ahead() as worker:
         upcoming = worker.submit(next, pages, None)

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from time import monotonic
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -16,12 +17,12 @@ from brekzsync.domain.keys import ProductKey, WantedId, sorted_ids
 from brekzsync.domain.texts import normalise_code
 from brekzsync.errors import ConfigurationError
 from brekzsync.prestashop import evidence
-from brekzsync.prestashop.connection import ShopDatabase, Snapshot
+from brekzsync.prestashop.connection import ShopDatabase, Snapshot, Texts
 from brekzsync.prestashop.lookup import By, existing_keys, find_by
 from brekzsync.prestashop.pages import PageReader
-from brekzsync.prestashop.products import Catalogue
+from brekzsync.prestashop.products import PAGE_PRODUCTS, Catalogue
 from brekzsync.prestashop.queries import CatalogueQueries, Scope, parse_exclude_column
-from brekzsync.prestashop.reference_data import read_reference_data
+from brekzsync.prestashop.reference_data import ReferenceData, read_reference_data
 from brekzsync.prestashop.shops import DataShop, check_tables, read_data_shop
 from brekzsync.prestashop.tables import shop_tables
 
@@ -42,6 +43,26 @@ class ShopOptions:
     exclude_column: str
 
 
+_FRESH_FOR = 3.0  # seconds
+
+
+class Organisation(NamedTuple):
+    """The data shop, how its products are asked for, and the ERP's language slots."""
+
+    queries: CatalogueQueries
+    data_shop: DataShop
+    slots: Mapping[str, int]
+
+
+class Settled(NamedTuple):
+    """What changes seldom, kept for a moment."""
+
+    organisation: Organisation
+    reference: ReferenceData
+    texts: Texts
+    stale_at: float
+
+
 class Shop:
     """A PrestaShop, read in snapshots."""
 
@@ -49,19 +70,52 @@ class Shop:
         self._database = database
         self._options = options
         self._tables = shop_tables(options.table_prefix)
+        self._settled: Settled | None = None
 
     @contextmanager
     def open(self, now: datetime) -> Iterator[OpenShop]:
         """One consistent view at ``now`` (aware: it decides which special prices apply)."""
         with self._database.snapshot() as snapshot:
-            columns = check_tables(snapshot, self._tables, self._options.table_prefix)
-            data_shop = read_data_shop(
-                snapshot, self._tables, wanted=self._options.data_shop, language=self._options.language
-            )
-            slots = self._slots(data_shop)
-            scope = self._scope(data_shop, columns, list(slots))
+            organisation = self._organisation(snapshot)
             with snapshot.raw():
-                yield OpenShop(snapshot, CatalogueQueries(self._tables, scope), data_shop, slots, now)
+                yield OpenShop(snapshot, *organisation, now)
+
+    @contextmanager
+    def glance(self, now: datetime) -> Iterator[OpenShop]:
+        """One consistent view of products; what the shop's settings and organisation say may be some seconds old.
+
+        For a look at a few products: reading the rest anew would take ten times as long as they do.
+        """
+        settled = self._settled
+        if settled is None or monotonic() > settled.stale_at:
+            settled = self._settle(now)
+        with (
+            self._database.snapshot(settled.texts, begins_at_first_read=True) as snapshot,
+            snapshot.raw(),
+        ):
+            yield OpenShop(snapshot, *settled.organisation, now, settled.reference)
+
+    def _settle(self, now: datetime) -> Settled:
+        with self._database.snapshot() as snapshot:
+            organisation = self._organisation(snapshot)
+            with snapshot.raw():
+                reference = OpenShop(snapshot, *organisation, now).reference_data()
+        self._settled = Settled(organisation, reference, {}, monotonic() + _FRESH_FOR)
+        return self._settled
+
+    def _organisation(self, snapshot: Snapshot) -> Organisation:
+        columns = check_tables(snapshot, self._tables, self._options.table_prefix)
+        data_shop = read_data_shop(
+            snapshot, self._tables, wanted=self._options.data_shop, language=self._options.language
+        )
+        slots = self._slots(data_shop)
+        scope = self._scope(data_shop, columns, list(slots))
+        return Organisation(CatalogueQueries(self._tables, scope), data_shop, slots)
+
+    def ping(self) -> None:
+        """Raises what is wrong when products cannot be read."""
+        with self._database.snapshot() as snapshot:
+            snapshot.rows(select(self._tables.product.c.id_product).limit(1))
 
     def dispose(self) -> None:
         """Close what is open."""
@@ -105,12 +159,14 @@ class OpenShop:
         data_shop: DataShop,
         slots: Mapping[str, int],
         now: datetime,
+        reference: ReferenceData | None = None,
     ) -> None:
         self.slots = tuple(slots.values())
         self.slot_languages = tuple(queries.scope.languages.index(data_shop.languages[iso]) for iso in slots)
         self._snapshot = snapshot
         self._queries = queries
         self._now = now
+        self._reference = reference
         self.data_shop = data_shop
 
     @property
@@ -123,14 +179,18 @@ class OpenShop:
         """The data shop's name."""
         return self.data_shop.name
 
-    def catalogue(self, salt: bytes) -> Catalogue:
-        """The data shop's combinations; ``salt`` see ``Catalogue``."""
+    def catalogue(self, salt: bytes, at_once: int = PAGE_PRODUCTS) -> Catalogue:
+        """The data shop's combinations; ``salt`` and ``at_once`` see ``Catalogue``."""
+        reference = self._reference or self.reference_data()
+        reader = PageReader(self._snapshot, self._queries, reference.attribute_names)
+        return Catalogue(reader, reference, self._queries.scope.languages, salt, at_once)
+
+    def reference_data(self) -> ReferenceData:
+        """What many products refer to, read now."""
         scope, shop = self._queries.scope, self.data_shop
-        reference = read_reference_data(
+        return read_reference_data(
             self._snapshot, self._queries.tables, scope, shop.visitor(self._now), shop.priorities
         )
-        reader = PageReader(self._snapshot, self._queries, reference.attribute_names)
-        return Catalogue(reader, reference, scope.languages, salt)
 
     def keys_of(self, wanted: Sequence[WantedId]) -> tuple[set[ProductKey], list[WantedId]]:
         """The combinations these ids name, and the ids that name none."""

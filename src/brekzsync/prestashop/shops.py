@@ -16,6 +16,7 @@ from sqlalchemy import select
 from brekzsync.domain.specific_prices import DEFAULT_PRIORITIES, Visitor
 from brekzsync.errors import ConfigurationError
 from brekzsync.prestashop.connection import Snapshot, number
+from brekzsync.prestashop.order_tables import OrderTables
 from brekzsync.prestashop.tables import ShopTables
 
 _SETTINGS = (
@@ -58,7 +59,7 @@ class DataShop:
         )
 
 
-def check_tables(snapshot: Snapshot, tables: ShopTables, prefix: str) -> dict[str, set[str]]:
+def check_tables(snapshot: Snapshot, tables: ShopTables | OrderTables, prefix: str) -> dict[str, set[str]]:
     """The columns of every table brekzsync reads, by full table name.
 
     Raises ConfigurationError naming what is missing, and the prefix that would fit if there is one.
@@ -114,7 +115,7 @@ def read_data_shop(
     shops = {int(row[0]): str(row[1]) for row in rows}
     id_shop = _find_shop(shops, wanted)
     id_shop_group = next(number(row[2]) for row in rows if int(row[0]) == id_shop)
-    settings = _read_settings(snapshot, tables, id_shop, id_shop_group)
+    settings = read_settings(snapshot, tables, id_shop, id_shop_group)
     languages = _pairs(snapshot, tables.lang.c.iso_code, tables.lang.c.id_lang)
     id_lang = _find_language(languages, language, int(settings.get("PS_LANG_DEFAULT") or 0))
     id_country = int(settings.get("PS_COUNTRY_DEFAULT") or 0)
@@ -133,7 +134,7 @@ def read_data_shop(
         id_currency=id_currency,
         currency=str(currencies.get(id_currency, "")).upper(),
         id_group=int(settings.get("PS_UNIDENTIFIED_GROUP") or 1),
-        time_zone=_time_zone(settings.get("PS_TIMEZONE") or "UTC"),
+        time_zone=time_zone_of(settings.get("PS_TIMEZONE") or "UTC"),
         priorities=settings.get("PS_SPECIFIC_PRICE_PRIORITIES") or DEFAULT_PRIORITIES,
     )
 
@@ -164,7 +165,8 @@ def _find_language(languages: Mapping[Any, Any], wanted: str, default: int) -> i
     )
 
 
-def _time_zone(name: str) -> ZoneInfo:
+def time_zone_of(name: str) -> ZoneInfo:
+    """PS_TIMEZONE as a zone; raises ConfigurationError where this machine does not know it."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
@@ -174,13 +176,18 @@ def _time_zone(name: str) -> ZoneInfo:
         ) from None
 
 
-def _read_settings(
-    snapshot: Snapshot, tables: ShopTables, id_shop: int, id_shop_group: int
+def read_settings(
+    snapshot: Snapshot,
+    tables: ShopTables,
+    id_shop: int,
+    id_shop_group: int,
+    names: Sequence[str] = _SETTINGS,
 ) -> dict[str, str]:
+    """What these settings are for one shop; one that is set nowhere is missing."""
     table = tables.configuration
     rows = snapshot.rows(
         select(table.c.name, table.c.value, table.c.id_shop, table.c.id_shop_group).where(
-            table.c.name.in_(_SETTINGS)
+            table.c.name.in_(names)
         )
     )
     found: dict[str, tuple[int, str]] = {}

@@ -36,11 +36,36 @@ def _check_item_code(value: str) -> str:
 
 # The lengths are those of orkrg.paymentmethod and ordlev.levwijze (facts/exact-globe.md section 2.2).
 PaymentMethod = Annotated[
-    str, matching(r"\S", "must be one of Exact's payment methods, one character such as B")
+    str,
+    # The letters are those of the schema; another would make the whole document invalid.
+    matching(
+        r"[ABKRCWIOFPVYXEHS]",
+        "must be one of Exact's payment methods, one character such as B (A B C E F H I K O P R S V W X Y)",
+    ),
 ]
 DeliveryMethod = Annotated[
     str, matching(r"\S(?:.{0,3}\S)?", "must be one of Exact's delivery methods, at most 5 characters")
 ]
+CountryCode = Annotated[
+    str, matching(r"\S{1,3}", "must be one of Exact's country codes, at most 3 characters")
+]
+
+
+def _code(length: int, what: str) -> AfterValidator:
+    """A code of the administration, or nothing."""
+    most = "one character" if length == 1 else f"{length} characters"
+    return matching(rf"(?:\S(?:.{{0,{length - 2}}}\S)?)?", f"must be {what} of at most {most}")
+
+
+def _check_countries(countries: dict[str, str]) -> dict[str, str]:
+    for iso in countries:
+        if len(iso) != 2 or not iso.isalpha() or not iso.isascii():
+            raise ValueError(f'holds "{iso}", which is not a two-letter country code such as DE')
+    return {iso.upper(): code for iso, code in countries.items()}
+
+
+# Lengths of orkrg and cicmpy (facts/exact-globe.md section 2).
+PaymentCondition = Annotated[str, matching(r"\S{1,2}", "must be a payment condition of at most 2 characters")]
 ItemCodeTemplate = Annotated[str, AfterValidator(_check_item_code)]
 ColumnOfProduct = Annotated[
     str,
@@ -107,6 +132,30 @@ class OrdersSettings(Section):
     debtor: Literal["customer", "collective"] = Field(
         default="customer", description="Whether each customer is a debtor or all share one."
     )
+    debtor_prefix: Annotated[str, _code(10, "what debtor codes begin with,")] = Field(
+        default="",
+        description="What stands before id_customer in a customer's debtor code.",
+        examples=['"W"'],
+    )
+    collective_debtor: Annotated[str, _code(20, "a debtor code")] = Field(
+        default="", description="Code of the debtor all customers share.", examples=['"90000"']
+    )
+    countries: Annotated[dict[str, CountryCode], AfterValidator(_check_countries)] = Field(
+        default={},
+        description="Exact's country code where it is not the shop's ISO code.",
+        examples=['{ DE = "D", FR = "F" }'],
+    )
+    warehouse: Annotated[str, _code(4, "a warehouse code")] = Field(
+        default="", description="Warehouse orders are delivered from; empty: Exact's own.", examples=['"1"']
+    )
+    costcenter: Annotated[str, _code(8, "a cost centre's code")] = Field(
+        default="", description="Cost centre of orders; empty: none.", examples=['"WEB"']
+    )
+    selection: Annotated[str, _code(2, "a selection code")] = Field(
+        default="",
+        description="Selection code that marks orders of the shop; empty: none.",
+        examples=['"WS"'],
+    )
     shipping_item: ItemCode = Field(
         default="", description="Item code of shipping costs.", examples=['"SHIPPING"']
     )
@@ -122,6 +171,11 @@ class OrdersSettings(Section):
     rounding_item: ItemCode = Field(
         default="", description="Item code of differences up to 5 cents.", examples=['"ROUNDING"']
     )
+    rounding_vat_code: Annotated[str, _code(3, "a VAT code")] = Field(
+        default="",
+        description="VAT code without VAT, for rounding differences; empty: that of a rate of 0 %.",
+        examples=['"0"'],
+    )
     discount_form: Literal["negative_quantity", "negative_price"] = Field(
         default="negative_quantity", description="Which of price and quantity is negative on a discount line."
     )
@@ -129,6 +183,11 @@ class OrdersSettings(Section):
         default={},
         description="Exact's payment method for each payment module of the shop.",
         examples=['{ ps_wirepayment = "B", ps_checkpayment = "C" }'],
+    )
+    payment_conditions: dict[str, PaymentCondition] = Field(
+        default={},
+        description="Exact's payment condition for each payment module; none at all: the debtor's.",
+        examples=['{ ps_wirepayment = "00", ps_checkpayment = "14" }'],
     )
     delivery_methods: dict[str, DeliveryMethod] = Field(
         default={},

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-UNUSED_SECTIONS = ("orders", "stock", "shipments", "marketplace", "inbox", "serve", "agent", "notify")
+UNUSED_SECTIONS = ("orders", "stock", "shipments", "marketplace", "inbox", "notify")
 UNUSED_KEYS = {
     "shop": ("webservice_url", "webservice_key"),
     "erp": ("warehouses", "safety_margin"),
 }
 # Of an otherwise unused section, the keys that do matter.
-USED_KEYS = {"serve": ("lease",)}
+USED_KEYS: dict[str, tuple[str, ...]] = {}
 
 
 def used_keys(section: str, model: type[BaseModel]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from brekzsync.settings.fields import Duration, Networks, Section
 
@@ -27,6 +27,25 @@ class ServeSettings(Section):
         default=timedelta(minutes=30),
         description="How long a served version waits for its result before it returns.",
     )
+    max_body: int = Field(
+        default=4_194_304, ge=1024, description="Bytes the body of a request may have at most."
+    )
+    max_requests: int = Field(
+        default=64, ge=1, description="Requests a process works on at once; more are told to come again."
+    )
+    request_timeout: Duration = Field(
+        default=timedelta(minutes=5), description="How long one request may take, its transfer included."
+    )
+    docs: bool = Field(
+        default=False, description="Serve /docs and /openapi.json, to anybody who can connect."
+    )
+
+    @field_validator("request_timeout", "lease")
+    @classmethod
+    def _takes_a_while(cls, value: timedelta) -> timedelta:
+        if value < timedelta(seconds=1):
+            raise ValueError("must be at least 1s")
+        return value
 
 
 class InboxSettings(Section):

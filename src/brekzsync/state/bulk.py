@@ -19,6 +19,7 @@ from sqlalchemy import (
     Dialect,
     FromClause,
     MetaData,
+    Select,
     Table,
     bindparam,
     insert,
@@ -179,6 +180,26 @@ class KeyedSelect:
             compiled = self._statement.compile(dialect=dialect)
             self._prepared[key] = (str(compiled), compiled.positiontup or [])
         return self._prepared[key]
+
+
+class PreparedSelect:
+    """A statement without lists, made into text once for each driver."""
+
+    def __init__(self, statement: Select[Any]) -> None:
+        self._statement = statement
+        self._prepared: dict[str, tuple[str, Sequence[str], Mapping[str, Any]]] = {}
+
+    def rows(self, connection: Connection, given: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+        """Its rows as plain tuples."""
+        key = f"{connection.dialect.name}+{connection.dialect.driver}"
+        if key not in self._prepared:
+            compiled = self._statement.compile(dialect=connection.dialect)
+            self._prepared[key] = (str(compiled), compiled.positiontup or [], compiled.params)
+        text, names, fixed = self._prepared[key]
+        values = {**fixed, **given}
+        result = connection.exec_driver_sql(text, tuple(values[name] for name in names))
+        yield from fetched(result.cursor)
+        result.close()
 
 
 def fetched(cursor: Any) -> Iterator[tuple[Any, ...]]:

@@ -11,16 +11,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, or_, select, tuple_
 
+from brekzsync.domain.keys import BEFORE_ALL
 from brekzsync.domain.ledger import Acknowledgement, Clearing, Failure, LedgerEntry, LedgerRow, Unchanged
 from brekzsync.state import ledger_writes as writes
-from brekzsync.state.bulk import BATCH_ROWS, Batch, Key, KeyedSelect, fetched
+from brekzsync.state.bulk import BATCH_ROWS, Batch, Key, KeyedSelect, PreparedSelect, fetched
 from brekzsync.state.connection import Database
 from brekzsync.state.scopes import Scope
-from brekzsync.state.served import Served
+from brekzsync.state.served import DOCUMENTS_OF_ONE, Served
 from brekzsync.state.staged import take_in
 from brekzsync.state.staging import is_whole, staged_batches
 from brekzsync.state.tables import ledger
@@ -55,6 +56,32 @@ _page: Final = (
 )
 
 
+_of_one: Final = (
+    ledger.c.scope_id == bindparam("scope"),
+    ledger.c.key_major == bindparam("major", type_=BigInteger),
+    ledger.c.key_minor == bindparam("minor", type_=BigInteger),
+)
+_row_of_one: Final = PreparedSelect(
+    select(*(ledger.c[name] for name in LedgerEntry._fields), ledger.c.document).where(*_of_one)
+)
+_unsettled_of_one: Final = PreparedSelect(DOCUMENTS_OF_ONE)
+_holders_of_one: Final = PreparedSelect(
+    select(ledger.c.key_major, ledger.c.key_minor).where(
+        ledger.c.scope_id == bindparam("scope"), ledger.c.code == bindparam("code")
+    )
+)
+
+
+class Standing(NamedTuple):
+    """One record's row and acknowledged document, what was handed out of it without a result yet, oldest first, and
+    which records hold the item code in question."""
+
+    entry: LedgerEntry | None
+    document: str | None
+    unsettled: list[str]
+    holders: list[Key]
+
+
 class Ledger:
     """The ledger of one flow and target. Every batch is one short transaction; no flow lock is needed.
 
@@ -67,14 +94,14 @@ class Ledger:
         self._scope = scope
         self.served = Served(database, scope)
 
-    def rows(self) -> Iterator[LedgerRow]:
-        """Every row in key order, flat in memory.
+    def rows(self, after: Key = BEFORE_ALL) -> Iterator[LedgerRow]:
+        """Every row with a greater key than ``after``, in key order, flat in memory.
 
         Pages are read in transactions of their own: a row behind the reader may change meanwhile, and one
         ahead of it is seen as it is when its page is read. Writing to the ledger while reading is fine.
         """
         scope_id = self._scope.find()
-        major, minor = -1, -1
+        major, minor = after
         make = LedgerRow._make
         while scope_id is not None:
             page = self._page(scope_id, major, minor)
@@ -86,6 +113,21 @@ class Ledger:
     def rows_for(self, keys: Iterable[Key]) -> list[LedgerEntry]:
         """The rows of the given keys that exist, in key order; up to a few thousand keys."""
         return [LedgerEntry._make(row) for row in self._keyed(_entries, keys)]
+
+    def standing(self, key: Key, code: str) -> Standing:
+        """All the state holds of one record that is about to go out under a normalised item code."""
+        scope_id = self._scope.find()
+        if scope_id is None:
+            return Standing(None, None, [], [])
+        given = {"scope": scope_id, "major": key[0], "minor": key[1]}
+        with self._database.read() as connection:
+            row = next(_row_of_one.rows(connection, given), None)
+            unsettled = [document for (document,) in _unsettled_of_one.rows(connection, given) if document]
+            holders = list(_holders_of_one.rows(connection, {"scope": scope_id, "code": code}))
+        if row is None:
+            return Standing(None, None, unsettled, holders)
+        entry = LedgerEntry._make(row[:-1])
+        return Standing(entry, row[-1] if entry.fingerprint is not None else None, unsettled, holders)
 
     def rows_of(self, key_major: int) -> list[LedgerEntry]:
         """Every row of one product, in key order."""

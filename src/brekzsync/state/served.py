@@ -6,12 +6,13 @@ What a result acknowledges is the version that was served, never what the record
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, Row, bindparam, insert, or_, select, tuple_
 
+from brekzsync.domain.keys import BEFORE_ALL
 from brekzsync.domain.ledger import Serving
 from brekzsync.state import ledger_writes as writes
 from brekzsync.state.bulk import Batch, Key
@@ -29,7 +30,12 @@ REJECTION_DELAYS: Final = (
     timedelta(hours=24),
 )
 _PAGE_ROWS: Final = 2_000
+_NO_ID_IS_GREATER: Final = 2**62
 _SETTLED_AT_ONCE: Final = 200
+
+
+Identity = tuple[bytes, int]
+"""What tells the versions of a record apart: fingerprint and force."""
 
 
 class Lease(NamedTuple):
@@ -46,7 +52,7 @@ class Outcome(NamedTuple):
 
     key_major: int
     key_minor: int
-    version: tuple[bytes, int] | None
+    version: Identity | None
     imported: bool
     reason: str = "rejected"
     message: str = ""
@@ -83,18 +89,62 @@ class Served:
 
         self._database.write(work, durable=False)
 
-    def leased(self, at: datetime) -> Iterator[Lease]:
-        """Versions not to be offered at ``at``, in key order: served or rejected not long ago."""
+    def leased(self, at: datetime, after: Key = BEFORE_ALL) -> Iterator[Lease]:
+        """Versions not to be offered at ``at``, in key order: served or rejected not long ago.
+
+        Only of records with a greater key than ``after``.
+        """
         scope_id = self._scope.find()
-        after: tuple[int, int, int] = (-1, -1, -1)
+        last: tuple[int, int, int] = (*after, _NO_ID_IS_GREATER)
         moment = to_milliseconds(at)
         while scope_id is not None:
             with self._database.read() as connection:
-                page = connection.execute(_LEASED, _after(scope_id, moment, after)).all()
+                page = connection.execute(_LEASED, _after(scope_id, moment, last)).all()
             yield from (Lease(row.key_major, row.key_minor, row.fingerprint, row.force) for row in page)
             if len(page) < _PAGE_ROWS:
                 return
-            after = (page[-1].key_major, page[-1].key_minor, page[-1].id)
+            last = (page[-1].key_major, page[-1].key_minor, page[-1].id)
+
+    def unsettled_documents(self, keys: Sequence[Key]) -> dict[Key, list[str]]:
+        """What was handed out of these records and has no result yet, oldest first: the target may have it."""
+        scope_id = self._scope.find()
+        found: dict[Key, list[str]] = {}
+        if scope_id is None:
+            return found
+        with self._database.read() as connection:
+            for start in range(0, len(keys), _SETTLED_AT_ONCE):
+                given = {"scope": scope_id, "keys": list(keys[start : start + _SETTLED_AT_ONCE])}
+                for row in connection.execute(_DOCUMENTS, given):
+                    if row.document is not None:
+                        found.setdefault((row.key_major, row.key_minor), []).append(row.document)
+        return found
+
+    def versions_of_codes(self, codes: Collection[str]) -> dict[str, Lease]:
+        """The oldest version without a result that went out under each of these normalised item codes."""
+        scope_id = self._scope.find()
+        found: dict[str, Lease] = {}
+        if scope_id is None:
+            return found
+        wanted = sorted(set(codes))
+        with self._database.read() as connection:
+            for start in range(0, len(wanted), _SETTLED_AT_ONCE):
+                given = {"scope": scope_id, "codes": wanted[start : start + _SETTLED_AT_ONCE]}
+                for code, *version in connection.execute(_OF_CODES, given):
+                    found.setdefault(code, Lease._make(version))
+        return found
+
+    def renew(self, versions: Sequence[tuple[Key, Identity | None]], *, lease_until: datetime) -> list[bool]:
+        """Keep versions in flight that the target has taken in and not decided on; which of them wait for a result.
+
+        Without an identity the oldest that waits of that record is meant.
+        """
+        until = to_milliseconds(lease_until)
+        renewed: list[bool] = []
+        for start in range(0, len(versions), _SETTLED_AT_ONCE):
+            some = versions[start : start + _SETTLED_AT_ONCE]
+            work = functools.partial(_renew, scope_id=self._scope.id(), versions=some, until=until)
+            renewed += self._database.write(work, durable=False)
+        return renewed
 
     def awaiting_result(self, keys: Sequence[Key]) -> set[Lease]:
         """The versions of these records that were handed out and have no result yet."""
@@ -166,6 +216,27 @@ _AWAITING: Final = select(served.c.key_major, served.c.key_minor, served.c.finge
     tuple_(served.c.key_major, served.c.key_minor).in_(bindparam("keys", expanding=True)),
 )
 
+_WAITS: Final = (served.c.scope_id == bindparam("scope"), served.c.rejected_at.is_(None))
+_DOCUMENTS: Final = (
+    select(served.c.key_major, served.c.key_minor, served.c.document)
+    .where(*_WAITS, tuple_(served.c.key_major, served.c.key_minor).in_(bindparam("keys", expanding=True)))
+    .order_by(served.c.id)
+)
+DOCUMENTS_OF_ONE: Final = (
+    select(served.c.document)
+    .where(
+        *_WAITS,
+        served.c.key_major == bindparam("major", type_=BigInteger),
+        served.c.key_minor == bindparam("minor", type_=BigInteger),
+    )
+    .order_by(served.c.id)
+)
+_OF_CODES: Final = (
+    select(served.c.code, served.c.key_major, served.c.key_minor, served.c.fingerprint, served.c.force)
+    .where(*_WAITS, served.c.code.in_(bindparam("codes", expanding=True)))
+    .order_by(served.c.id)
+)
+
 _LEASED: Final = (
     select(served.c.id, served.c.key_major, served.c.key_minor, served.c.fingerprint, served.c.force)
     .where(
@@ -215,7 +286,17 @@ def _waiting(connection: Connection, scope_id: int, keys: Sequence[Key]) -> dict
     return waiting
 
 
-def _served_version(waiting: Sequence[Row[Any]], version: tuple[bytes, int] | None) -> Row[Any] | None:
+def _renew(
+    connection: Connection, scope_id: int, versions: Sequence[tuple[Key, Identity | None]], until: int
+) -> list[bool]:
+    waiting = _waiting(connection, scope_id, [key for key, _ in versions])
+    meant = [_served_version(waiting.get(key, []), identity) for key, identity in versions]
+    ids = [version.id for version in meant if version is not None]
+    connection.execute(served.update().where(served.c.id.in_(ids)).values(lease_until=until))
+    return [version is not None for version in meant]
+
+
+def _served_version(waiting: Sequence[Row[Any]], version: Identity | None) -> Row[Any] | None:
     if version is None:
         return waiting[0] if waiting else None
     return next((row for row in waiting if (row.fingerprint, row.force) == version), None)

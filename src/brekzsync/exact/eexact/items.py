@@ -16,7 +16,10 @@ from brekzsync.domain.items import Item
 from brekzsync.exact.eexact.layout import Assortment, ItemLayout
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from brekzsync.exact.eexact.unread import Unread
+    from brekzsync.exact.eexact.unsettled import Unsettled
 
 DOCUMENT_START = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -75,14 +78,22 @@ class ItemWriter:
         self._vat = lru_cache(maxsize=256)(self._write_vat)
         self._grouping = lru_cache(maxsize=4096)(self._write_grouping)
 
-    def element(self, item: Item, previous: Item | None = None, image_data: bytes | None = None) -> str:
+    def element(
+        self,
+        item: Item,
+        previous: Item | None = None,
+        image_data: bytes | None = None,
+        *,
+        creates: bool = False,
+    ) -> str:
         """The ``Item`` element and a line end; ``previous`` is the last acknowledged version, if any.
 
         A field that was filled in ``previous`` and is blank now is sent empty where the schema has room for
-        that (not in a number), else left out. Under another code the ERP makes a new item: all is written.
+        that (not in a number), else left out. Under another code the ERP makes a new item: all is written, as with
+        ``creates``, for an item of which it is not known whether the ERP has ``previous``.
         """
         before = _BLANK if previous is None or _renamed(item, previous) else previous
-        creates = before is _BLANK or self._always
+        creates = creates or before is _BLANK or self._always
         code, description, image = escape(item.code), escape(item.description), ""
         # A cut through the middle of a reference would not be XML: cut first, then escape.
         search = code if code is item.code else escape(item.code.translate(_DROPPED)[:_SEARCH_CODE_LENGTH])
@@ -123,9 +134,10 @@ class ItemWriter:
         previous: Item | None,
         yesterday: date,
         image_data: bytes | None = None,
-        unread: Unread | None = None,
+        unread: Unread | Unsettled | None = None,
     ) -> bytes:
-        """The complete document of one item; ``unread`` is the one it replaces, if nobody has read that."""
+        """The complete document of one item; ``unread`` is the one it replaces, if nobody has read that, or those
+        before it of which nobody knows what became."""
         return document(*self.parts(item, previous, yesterday, image_data, unread)).encode()
 
     def parts(
@@ -134,12 +146,27 @@ class ItemWriter:
         previous: Item | None,
         yesterday: date,
         image_data: bytes | None = None,
-        unread: Unread | None = None,
+        unread: Unread | Unsettled | None = None,
     ) -> tuple[str, str]:
         """The ``Item`` element and the price lines of a document."""
         before = previous if unread is None else unread.before(previous, always=self._always)
-        lines = self.prices(item, previous, yesterday) or (unread.prices if unread else "")
-        return self.element(item, before, image_data), lines
+        lines = self.prices(item, previous, yesterday)
+        if unread is not None:
+            lines = unread.lines(lines)
+        creates = previous is None and before is not None
+        return self.element(item, before, image_data, creates=creates), lines
+
+    def unsettled(
+        self, item: Item, previous: Item | None, earlier: Sequence[Item], yesterday: date
+    ) -> Unsettled:
+        """What a document of ``item`` has to mind of versions that went out and that the ERP may have or not."""
+        from brekzsync.exact.eexact.unsettled import Unsettled  # only a service has them
+
+        ended = () if item.special_price else (previous, *earlier)
+        lines = {
+            one.special_from: self.prices(item, one, yesterday) for one in ended if one and one.special_price
+        }
+        return Unsettled(item.code, tuple(earlier), "".join(lines.values()))
 
     def _price_line(self, item: Item, value: str, start: str, end: str) -> str:
         last = f"<DateEnd>{end}</DateEnd>" if end else ""

@@ -44,6 +44,10 @@ class Unread(NamedTuple):
         }
         return previous._replace(**said)
 
+    def lines(self, own: str) -> str:
+        """The price lines of the newer document, which has ``own`` by itself."""
+        return own or self.prices
+
     @property
     def prices(self) -> str:
         """Its price lines."""

@@ -1,0 +1,177 @@
+"""Orders and credit slips as a flow sees them: those that may be due, in key order, and some by their ids.
+
+Absence is nothing here: what was once exported stays exported, so a snapshot may be read as far as needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+
+from sqlalchemy import select
+
+from brekzsync.domain.orders import ShopOrder, ShopSlip
+from brekzsync.errors import ConfigurationError
+from brekzsync.prestashop.connection import ShopDatabase, Snapshot, number, text
+from brekzsync.prestashop.order_decoding import OrderDecoder, ShopContext
+from brekzsync.prestashop.order_pages import OrderPages
+from brekzsync.prestashop.order_queries import OrderQueries
+from brekzsync.prestashop.order_tables import order_tables
+from brekzsync.prestashop.shops import check_tables, read_settings, time_zone_of
+from brekzsync.prestashop.tables import shop_tables
+
+_SETTINGS = ("PS_TIMEZONE", "PS_TAX_ADDRESS_TYPE")
+STANDINGS = 5000
+"""Orders asked for their state at a time."""
+DETAILS = 500
+"""Orders or slips read with all that belongs to them at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderOptions:
+    """``shops`` are names or ids, empty for all; states are ``id_order_state``."""
+
+    table_prefix: str
+    ready_states: Sequence[int]
+    dead_states: Sequence[int]
+    shops: Sequence[str] = ()
+
+
+class ShopOrders:
+    """The orders of a PrestaShop, read in snapshots."""
+
+    def __init__(self, database: ShopDatabase, options: OrderOptions) -> None:
+        self._database = database
+        self._options = options
+
+    @contextmanager
+    def open(self) -> Iterator[OpenOrders]:
+        """One consistent view. Raises ConfigurationError for tables or shops that are not there."""
+        prefix = self._options.table_prefix
+        tables = order_tables(prefix)
+        with self._database.snapshot() as snapshot:
+            columns = check_tables(snapshot, tables, prefix)
+            shops = _shops(snapshot, prefix)
+            chosen = _chosen({id_shop: shop.name for id_shop, shop in shops.items()}, self._options.shops)
+            with snapshot.raw():
+                queries = OrderQueries(tables, columns)
+                yield OpenOrders(snapshot, queries, shops, chosen, self._options)
+
+    def dispose(self) -> None:
+        """Close what is open."""
+        self._database.dispose()
+
+
+class OpenOrders:
+    """The orders within one snapshot."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        queries: OrderQueries,
+        shops: dict[int, ShopContext],
+        chosen: Collection[int],
+        options: OrderOptions,
+    ) -> None:
+        self._snapshot = snapshot
+        self._queries = queries
+        self._chosen = chosen
+        self._options = options
+        names = {
+            what: {number(row[0]): text(row[1]).strip().upper() for row in snapshot.rows(statement)}
+            for what, statement in queries.names.items()
+        }
+        self._pages = OrderPages(snapshot, queries, OrderDecoder(shops, **names))
+
+    def due_ids(self, after: int = 0) -> Iterator[int]:
+        """``id_order`` of the orders that are due by their states, ascending, above ``after``.
+
+        Their history ever held a ready state, and their state now is no dead one.
+        """
+        dead, ready = set(self._options.dead_states), list(self._options.ready_states)
+        page = {"after": after, "page": STANDINGS}
+        while rows := self._snapshot.rows(self._queries.standings_after, page):
+            first, last = int(rows[0][0]), int(rows[-1][0])
+            span = {"first": first, "last": last, "ids": ready}
+            was_ready = {number(row[0]) for row in self._snapshot.rows(self._queries.ever_in, span)}
+            for id_order, id_shop, state in rows:
+                if number(id_order) in was_ready and number(state) not in dead and self._takes(id_shop):
+                    yield number(id_order)
+            page["after"] = last
+
+    def due(self, after: int = 0) -> Iterator[ShopOrder]:
+        """The due orders themselves, in key order."""
+        ids = self.due_ids(after)
+        while some := list(islice(ids, DETAILS)):
+            yield from self.some(some)
+
+    def some(self, ids: Collection[int]) -> Iterator[ShopOrder]:
+        """These orders as far as they exist, in key order, whatever their state and shop."""
+        for batch in _batches(ids):
+            yield from self._pages.orders(batch)
+
+    def slip_ids(self, after: int = 0) -> Iterator[int]:
+        """``id_order_slip`` of every credit slip of the chosen shops, ascending, whatever its order's state."""
+        page = {"after": after, "page": STANDINGS}
+        while rows := self._snapshot.rows(self._queries.slips_after, page):
+            yield from (number(row[0]) for row in rows if self._takes(row[1]))
+            page["after"] = int(rows[-1][0])
+
+    def slips(self, after: int = 0) -> Iterator[ShopSlip]:
+        """Those slips themselves with their orders, in key order."""
+        ids = self.slip_ids(after)
+        while some := list(islice(ids, DETAILS)):
+            yield from self.some_slips(some)
+
+    def some_slips(self, ids: Collection[int]) -> Iterator[ShopSlip]:
+        """These slips as far as they and their orders exist, in key order."""
+        for batch in _batches(ids):
+            yield from self._pages.slips(batch)
+
+    def _takes(self, id_shop: object) -> bool:
+        return not self._chosen or number(id_shop) in self._chosen  # type: ignore[arg-type]
+
+
+def _batches(ids: Collection[int]) -> Iterator[list[int]]:
+    ordered = iter(sorted(set(ids)))
+    while batch := list(islice(ordered, DETAILS)):
+        yield batch
+
+
+def _shops(snapshot: Snapshot, prefix: str) -> dict[int, ShopContext]:
+    """Every shop, deleted ones too: their orders are still there."""
+    tables = shop_tables(prefix)
+    shop = tables.shop
+    contexts = {}
+    for id_shop, name, id_shop_group in snapshot.rows(
+        select(shop.c.id_shop, shop.c.name, shop.c.id_shop_group).order_by(shop.c.id_shop)
+    ):
+        settings = read_settings(snapshot, tables, number(id_shop), number(id_shop_group), _SETTINGS)
+        by_invoice = settings.get("PS_TAX_ADDRESS_TYPE") == "id_address_invoice"
+        contexts[number(id_shop)] = ShopContext(
+            name=text(name),
+            time_zone=time_zone_of(settings.get("PS_TIMEZONE") or "UTC"),
+            tax_address="invoice" if by_invoice else "delivery",
+        )
+    return contexts
+
+
+def _chosen(names: dict[int, str], wanted: Sequence[str]) -> set[int]:
+    """The ids of the shops that ``[orders] shops`` names."""
+    ids = set()
+    for one in wanted:
+        own = [
+            id_shop for id_shop, name in names.items() if name.strip().casefold() == one.strip().casefold()
+        ]
+        if not own and one.strip().isdecimal() and int(one) in names:
+            own = [int(one)]
+        if not own:
+            known = ", ".join(f"{name!r} ({id_shop})" for id_shop, name in names.items()) or "none"
+            raise ConfigurationError(
+                f"[orders] shops names {one!r}, which is not a shop of this PrestaShop.",
+                hint=f"Name shops by name or id: {known}.",
+            )
+        ids.update(own)
+    return ids

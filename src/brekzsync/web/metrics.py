@@ -1,0 +1,56 @@
+"""Figures for Prometheus: what was asked and how long it took, over all processes; what waits and what failed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from brekzsync.bootstrap.serve import Backlog
+
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Where several processes keep their counts; Prometheus's client reads it when it is imported."""
+
+_own = CollectorRegistry()
+_requests = Counter(
+    "brekzsync_http_requests_total", "Requests answered.", ["route", "method", "status"], registry=_own
+)
+_durations = Histogram(
+    "brekzsync_http_request_seconds", "Seconds until a request was answered whole.", ["route"], registry=_own
+)
+
+
+def note(route: str, method: str, status: int, seconds: float) -> None:
+    """Count one request."""
+    _requests.labels(route, method, str(status)).inc()
+    _durations.labels(route).observe(seconds)
+
+
+def exposition(backlog: Callable[[], Backlog]) -> bytes:
+    """All figures as text. Raises what the state raises."""
+    registry = CollectorRegistry()
+    if os.environ.get(FOLDER_VARIABLE):
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        counts = generate_latest(registry)
+    else:
+        counts = generate_latest(_own)
+    waiting = CollectorRegistry()
+    waiting.register(_Waiting(backlog()))
+    return counts + generate_latest(waiting)
+
+
+class _Waiting:
+    def __init__(self, backlog: Backlog) -> None:
+        self._backlog = backlog
+
+    def collect(self) -> Iterator[Metric]:
+        gauge = GaugeMetricFamily(
+            "brekzsync_backlog", "Records that wait or failed.", labels=["flow", "target", "status"]
+        )
+        for labels, count in sorted(self._backlog.items()):
+            gauge.add_metric(labels, count)
+        yield gauge
