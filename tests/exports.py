@@ -25,7 +25,7 @@ from brekzsync.bootstrap.products import product_run
 from brekzsync.bootstrap.state import state_of
 from brekzsync.domain.outcomes import Tally
 from brekzsync.domain.products import plain
-from brekzsync.flows.product_run import ExportOutcome, ExportRequest
+from brekzsync.flows.products.run import ExportOutcome, ExportRequest
 from brekzsync.settings import Settings, load_settings
 from brekzsync.state.database import State
 from brekzsync.state.ledger import Ledger

@@ -18,8 +18,9 @@ from decimal import (
 )
 from typing import NamedTuple
 
-from brekzsync.domain.order_rules import OrderRules
-from brekzsync.domain.orders import (
+from brekzsync.domain.orders.rules import OrderRules
+from brekzsync.domain.orders.sales_orders import LineKind
+from brekzsync.domain.orders.shop_orders import (
     NOTHING,
     Amount,
     ShopAddress,
@@ -32,7 +33,6 @@ from brekzsync.domain.orders import (
     ShopSlipLine,
     Tax,
 )
-from brekzsync.domain.sales_orders import LineKind
 
 PER_PIECE, PER_LINE, IN_TOTAL = 1, 2, 3
 MODES = (ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, ROUND_HALF_DOWN, ROUND_HALF_EVEN)

@@ -146,7 +146,7 @@ def _instrument_run(steps: Steps) -> None:
     from sqlalchemy import Engine, event
 
     from brekzsync.bootstrap import products as bootstrap
-    from brekzsync.flows import product_export
+    from brekzsync.flows.products import export as product_export
 
     def statement(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
         if not text.lstrip().upper().startswith(("SELECT", "PRAGMA", "SHOW", "SET")):

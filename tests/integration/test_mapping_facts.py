@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from brekzsync.domain.order_facts import Carrier, OrderFacts, OrderState, PaymentModule
+from brekzsync.domain.orders.facts import Carrier, OrderFacts, OrderState, PaymentModule
 from brekzsync.prestashop.connection import ShopDatabase
 from brekzsync.prestashop.mapping_facts import read_order_facts
 from tests.services.prestashop import PrestaShopDatabase

@@ -12,7 +12,7 @@ import pytest
 from brekzsync.bootstrap.product_diagnosis import product_diagnosis
 from brekzsync.bootstrap.state import state_of
 from brekzsync.domain.diagnosis import Diagnosis
-from brekzsync.flows.product_diagnosis import OpenDiagnosis
+from brekzsync.flows.products.diagnosis import OpenDiagnosis
 from tests.exports import Installation, installation
 from tests.services.prestashop import PrestaShopDatabase
 

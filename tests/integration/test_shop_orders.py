@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import Engine, Table, create_engine, text
 
 from brekzsync.bootstrap.orders import order_options, order_rules
-from brekzsync.domain.order_mapping import MappedOrder, map_order
-from brekzsync.domain.orders import (
+from brekzsync.domain.orders.mapping import MappedOrder, map_order
+from brekzsync.domain.orders.refunds import map_slip
+from brekzsync.domain.orders.shop_orders import (
     NOTHING,
     Amount,
     ShopAddress,
@@ -26,12 +27,11 @@ from brekzsync.domain.orders import (
     ShopSlipLine,
     Tax,
 )
-from brekzsync.domain.refund_mapping import map_slip
 from brekzsync.errors import ConfigurationError
-from brekzsync.prestashop import orders as shop_orders
 from brekzsync.prestashop.connection import ShopDatabase
-from brekzsync.prestashop.order_tables import OrderTables, order_tables
-from brekzsync.prestashop.orders import OpenOrders, OrderOptions, ShopOrders
+from brekzsync.prestashop.orders import repository as shop_orders
+from brekzsync.prestashop.orders.repository import OpenOrders, OrderOptions, ShopOrders
+from brekzsync.prestashop.orders.tables import OrderTables, order_tables
 from brekzsync.settings import load_settings
 from tests.integration.test_prestashop_versions import MISSING, ROWS, VERSIONS
 from tests.services.mariadb import MariaDB

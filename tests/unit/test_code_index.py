@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from brekzsync.domain.item_codes import CodeTemplate
-from brekzsync.flows.code_index import CodeIndex
+from brekzsync.flows.products.code_index import CodeIndex
 
 TEMPLATE = CodeTemplate("reference")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from brekzsync.domain.order_facts import Carrier, OrderFacts, OrderState, PaymentModule
+from brekzsync.domain.orders.facts import Carrier, OrderFacts, OrderState, PaymentModule
 from brekzsync.flows.configuration_rules import (
     Finding,
     Severity,

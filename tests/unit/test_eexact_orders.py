@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from brekzsync.domain.order_mapping import MappedOrder, map_order
-from brekzsync.domain.orders import ShopOrder
-from brekzsync.domain.sales_orders import Account, LineKind, PostalAddress, SalesOrder, SalesOrderLine
+from brekzsync.domain.orders.mapping import MappedOrder, map_order
+from brekzsync.domain.orders.sales_orders import Account, LineKind, PostalAddress, SalesOrder, SalesOrderLine
+from brekzsync.domain.orders.shop_orders import ShopOrder
 from brekzsync.exact.eexact.accounts import AccountWriter
 from brekzsync.exact.eexact.orders import SalesOrderWriter, order_document
 from tests.shop_orders import OFFICE, RULES, Bought, order_of, slip_of
@@ -93,7 +93,7 @@ def test_a_known_debtor_needs_no_account(schema: etree.XMLSchema) -> None:
 
 
 def test_a_refund_is_an_order_of_negative_quantities(schema: etree.XMLSchema) -> None:
-    from brekzsync.domain.refund_mapping import map_slip
+    from brekzsync.domain.orders.refunds import map_slip
 
     result = map_slip(slip_of(ORDER, {1: (1, Decimal("24.20"))}), RICH)
     assert isinstance(result, MappedOrder)

@@ -11,7 +11,7 @@ from brekzsync.domain.diagnosis import Change, ErpState
 from brekzsync.domain.erp_items import ErpItem
 from brekzsync.domain.items import Item
 from brekzsync.errors import Unavailable
-from brekzsync.flows.erp_evidence import ErpEvidence
+from brekzsync.flows.products.erp_evidence import ErpEvidence
 from brekzsync.flows.scratch import Scratch
 
 ITEM = Item("A-1", "Tas", "", "10.0000", "2", "21", *[""] * 9)

@@ -20,7 +20,7 @@ from brekzsync.bootstrap.products import product_run
 from brekzsync.bootstrap.state import state_of
 from brekzsync.demo.folder import make_demo
 from brekzsync.errors import AccessDenied
-from brekzsync.flows.product_run import ExportOutcome, ExportRequest
+from brekzsync.flows.products.run import ExportOutcome, ExportRequest
 from brekzsync.prestashop import images
 from brekzsync.prestashop.images import NoImages, ShopImages
 from brekzsync.settings import load_settings

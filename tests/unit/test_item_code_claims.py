@@ -12,9 +12,9 @@ from brekzsync.domain.items import Item
 from brekzsync.domain.keys import ProductKey, format_key
 from brekzsync.domain.products import ItemMapper, Refusal
 from brekzsync.domain.texts import normalise_code
-from brekzsync.flows import item_code_claims
-from brekzsync.flows.item_code_claims import ItemCodeClaims
 from brekzsync.flows.ports import Version
+from brekzsync.flows.products import item_code_claims
+from brekzsync.flows.products.item_code_claims import ItemCodeClaims
 from tests.catalogues import RULES, Memory, Record, Shop, coded
 
 INACTIVE = CLEAR._replace(active=False)

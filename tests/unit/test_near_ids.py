@@ -11,8 +11,8 @@ from brekzsync.domain.keys import ProductKey, WantedId
 from brekzsync.domain.ledger import LedgerEntry
 from brekzsync.domain.texts import normalise_code
 from brekzsync.errors import InvalidInput
-from brekzsync.flows.near_ids import near
-from brekzsync.flows.wanted import By, find, named
+from brekzsync.flows.products.near_ids import near
+from brekzsync.flows.products.wanted import By, find, named
 
 SENT = 1_795_262_400_000
 SENT_AT = "2026-11-21 12:00 UTC"

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from brekzsync.prestashop.order_decoding import in_utc, local_time
+from brekzsync.prestashop.orders.decoding import in_utc, local_time
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 

@@ -8,12 +8,12 @@ from decimal import Decimal
 import pytest
 
 from brekzsync.domain.keys import ProductKey
-from brekzsync.domain.order_charges import cents
-from brekzsync.domain.order_mapping import MappedOrder, map_order
-from brekzsync.domain.order_rules import OrderRules
-from brekzsync.domain.order_totals import globe_totals
-from brekzsync.domain.orders import Amount, ShopCarrier, ShopDiscount, ShopOrder
-from brekzsync.domain.sales_orders import PostalAddress, SalesOrder
+from brekzsync.domain.orders.charges import cents
+from brekzsync.domain.orders.mapping import MappedOrder, map_order
+from brekzsync.domain.orders.rules import OrderRules
+from brekzsync.domain.orders.sales_orders import PostalAddress, SalesOrder
+from brekzsync.domain.orders.shop_orders import Amount, ShopCarrier, ShopDiscount, ShopOrder
+from brekzsync.domain.orders.totals import globe_totals
 from tests.shop_orders import HOME, IN_TOTAL, OFFICE, PER_PIECE, RULES, ZERO, Bought, Rounding, order_of
 
 BED = Bought(Decimal("12.3554"), 2, Decimal(21), "BED")

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from brekzsync.bootstrap.orders import order_options, order_rules
-from brekzsync.domain.order_rules import OrderRules
-from brekzsync.domain.orders import Tax
-from brekzsync.domain.sales_orders import LineKind
+from brekzsync.domain.orders.rules import OrderRules
+from brekzsync.domain.orders.sales_orders import LineKind
+from brekzsync.domain.orders.shop_orders import Tax
 from brekzsync.errors import ConfigurationError
-from brekzsync.prestashop.orders import OrderOptions
+from brekzsync.prestashop.orders.repository import OrderOptions
 from brekzsync.settings import Settings, load_settings
 
 

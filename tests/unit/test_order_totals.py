@@ -9,10 +9,10 @@ from typing import NamedTuple
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from brekzsync.domain.order_mapping import MappedOrder, map_order
-from brekzsync.domain.orders import Amount, ShopDiscount, ShopOrder, ShopSlip
-from brekzsync.domain.refund_mapping import map_slip, refunded
-from brekzsync.domain.sales_orders import LineKind, SalesOrder
+from brekzsync.domain.orders.mapping import MappedOrder, map_order
+from brekzsync.domain.orders.refunds import map_slip, refunded
+from brekzsync.domain.orders.sales_orders import LineKind, SalesOrder
+from brekzsync.domain.orders.shop_orders import Amount, ShopDiscount, ShopOrder, ShopSlip
 from tests.shop_orders import (
     IN_TOTAL,
     MODES,

@@ -23,11 +23,11 @@ from brekzsync.domain.ledger import IN_DOUBT, LedgerEntry
 from brekzsync.domain.products import ItemMapper
 from brekzsync.domain.texts import clean, normalise_code
 from brekzsync.errors import Unavailable
-from brekzsync.flows import product_diagnosis
-from brekzsync.flows.product_delivery import Leases
-from brekzsync.flows.product_diagnosis import ProductDiagnosis
-from brekzsync.flows.product_run import ItemMapping
-from brekzsync.flows.wanted import By
+from brekzsync.flows.products import diagnosis as product_diagnosis
+from brekzsync.flows.products.delivery import Leases
+from brekzsync.flows.products.diagnosis import ProductDiagnosis
+from brekzsync.flows.products.run import ItemMapping
+from brekzsync.flows.products.wanted import By
 from brekzsync.state.served import Lease
 from tests.catalogues import RULES, Memory, Row, Shop, combination
 from tests.export_runs import NOW, Ran, export

@@ -14,9 +14,9 @@ from brekzsync.domain.eligibility import CLEAR
 from brekzsync.domain.exclusions import Exclusion, Exclusions
 from brekzsync.domain.keys import BEFORE_ALL, ProductKey, format_key
 from brekzsync.errors import PermanentError
-from brekzsync.flows import product_export
 from brekzsync.flows.converge import OutOfOrder
-from brekzsync.flows.product_delivery import Leases
+from brekzsync.flows.products import export as product_export
+from brekzsync.flows.products.delivery import Leases
 from brekzsync.state.served import Lease
 from tests.catalogues import Memory, Record, Row, Shop, coded, combination
 from tests.export_runs import NOW, Target, export

@@ -13,7 +13,7 @@ from brekzsync.commands.product_reports import TargetReport, document, show
 from brekzsync.console import Console
 from brekzsync.domain.outcomes import SAMPLE, FailedRecord, Tally
 from brekzsync.flows.frame import OpenRun
-from brekzsync.flows.product_run import ExportOutcome, ExportRequest
+from brekzsync.flows.products.run import ExportOutcome, ExportRequest
 
 MESSAGE = "The price excl. tax is 0: set a price above zero in the data shop."
 

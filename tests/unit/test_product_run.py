@@ -17,8 +17,8 @@ from brekzsync.domain.items import Item
 from brekzsync.domain.keys import ProductKey, WantedId, format_key
 from brekzsync.domain.products import ItemMapper
 from brekzsync.errors import InvalidInput, LockHeld, PermanentError, Unavailable
-from brekzsync.flows import product_export
-from brekzsync.flows.product_run import ExportOutcome, ExportRequest, ItemMapping, ProductRun
+from brekzsync.flows.products import export as product_export
+from brekzsync.flows.products.run import ExportOutcome, ExportRequest, ItemMapping, ProductRun
 from brekzsync.prestashop.images import NoImages
 from brekzsync.state.runs import RunHandle
 from tests.catalogues import RULES, Memory, Shop, combination

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from brekzsync.domain.order_mapping import MappedOrder
-from brekzsync.domain.orders import NOTHING, Amount, ShopOrder, ShopSlip, ShopSlipLine
-from brekzsync.domain.refund_mapping import map_slip, refunded
-from brekzsync.domain.sales_orders import SalesOrder
+from brekzsync.domain.orders.mapping import MappedOrder
+from brekzsync.domain.orders.refunds import map_slip, refunded
+from brekzsync.domain.orders.sales_orders import SalesOrder
+from brekzsync.domain.orders.shop_orders import NOTHING, Amount, ShopOrder, ShopSlip, ShopSlipLine
 from tests.shop_orders import RULES, Bought, order_of, slip_of
 
 BED = Bought(Decimal("20.00"), 2, Decimal(21), "BED")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brekzsync.domain.order_rules import OrderRules, folded
+from brekzsync.domain.orders.rules import OrderRules, folded
+from brekzsync.domain.orders.sales_orders import LineKind
 from brekzsync.domain.products import vat_key
-from brekzsync.domain.sales_orders import LineKind
-from brekzsync.prestashop.orders import OrderOptions
+from brekzsync.prestashop.orders.repository import OrderOptions
 
 if TYPE_CHECKING:
     from brekzsync.settings import Settings

@@ -15,8 +15,8 @@ from brekzsync.domain.keys import ProductKey
 from brekzsync.exact.connection import connect_erp
 from brekzsync.exact.items import ItemRepository
 from brekzsync.exact.outbox import Outbox
-from brekzsync.flows.product_diagnosis import ProductDiagnosis
-from brekzsync.flows.product_run import FLOW
+from brekzsync.flows.products.diagnosis import ProductDiagnosis
+from brekzsync.flows.products.run import FLOW
 from brekzsync.prestashop.connection import ShopDatabase
 from brekzsync.prestashop.shop import OpenShop, Shop
 from brekzsync.state.database import State

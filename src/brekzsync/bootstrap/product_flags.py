@@ -10,11 +10,11 @@ from brekzsync.bootstrap.products import item_mapping, product_run, shop_options
 from brekzsync.bootstrap.state import utc_now
 from brekzsync.domain.keys import ProductKey, WantedId
 from brekzsync.exact.outbox import Outbox
-from brekzsync.flows.force_sync import ForceSync
-from brekzsync.flows.product_flags import ProductFlags
-from brekzsync.flows.product_run import FLOW
-from brekzsync.flows.still_blocked import BlockingRules
-from brekzsync.flows.withdrawal import Withdrawal, withdraw
+from brekzsync.flows.products.flags import ProductFlags
+from brekzsync.flows.products.force_sync import ForceSync
+from brekzsync.flows.products.run import FLOW
+from brekzsync.flows.products.still_blocked import BlockingRules
+from brekzsync.flows.products.withdrawal import Withdrawal, withdraw
 from brekzsync.prestashop.connection import ShopDatabase
 from brekzsync.prestashop.shop import OpenShop, Shop
 from brekzsync.state.database import State

@@ -21,7 +21,7 @@ from brekzsync.exact.eexact.layout import Assortment, ItemLayout
 from brekzsync.exact.index import IndexEntry
 from brekzsync.exact.items import ItemRepository
 from brekzsync.exact.outbox import Outbox
-from brekzsync.flows.product_run import FLOW, ItemMapping, ProductRun
+from brekzsync.flows.products.run import FLOW, ItemMapping, ProductRun
 from brekzsync.prestashop.connection import ShopDatabase
 from brekzsync.prestashop.images import NoImages, ShopImages
 from brekzsync.prestashop.shop import OpenShop, Shop, ShopOptions

@@ -13,10 +13,10 @@ from brekzsync.bootstrap.products import item_mapping, shop_options
 from brekzsync.bootstrap.state import utc_now
 from brekzsync.domain.sync_flows import FLOWS, FlowSwitch
 from brekzsync.errors import BrekzsyncError, ConfigurationError, LockHeld
-from brekzsync.flows.code_index import CodeIndex
-from brekzsync.flows.product_feed import ProductFeed
-from brekzsync.flows.product_results import ProductResults
-from brekzsync.flows.product_run import FLOW, ItemMapping
+from brekzsync.flows.products.code_index import CodeIndex
+from brekzsync.flows.products.feed import ProductFeed
+from brekzsync.flows.products.results import ProductResults
+from brekzsync.flows.products.run import FLOW, ItemMapping
 from brekzsync.prestashop.connection import ShopDatabase
 from brekzsync.prestashop.images import NoImages, ShopImages
 from brekzsync.prestashop.shop import OpenShop, Shop

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from brekzsync.domain.diagnosis import Step
     from brekzsync.domain.keys import ProductKey
     from brekzsync.domain.products import Refusal
-    from brekzsync.flows.still_blocked import Blocked
+    from brekzsync.flows.products.still_blocked import Blocked
 
 FEW = 5
 _WARNINGS = 20

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from brekzsync.commands.diagnosis_reports import Found
     from brekzsync.console import LongDocument
     from brekzsync.domain.diagnosis import Diagnosis
-    from brekzsync.flows.product_diagnosis import OpenDiagnosis
+    from brekzsync.flows.products.diagnosis import OpenDiagnosis
     from brekzsync.state.database import State
 
 BLOCKERS_FOUND = 4

@@ -19,9 +19,9 @@ from brekzsync.commands.times import moment, stamp
 if TYPE_CHECKING:
     from brekzsync.commands.invocation import Invocation
     from brekzsync.domain.exclusions import Exclusion
-    from brekzsync.flows.force_sync import Forced
-    from brekzsync.flows.product_flags import Excluded, Included, Inclusion
-    from brekzsync.flows.withdrawal import Withdrawal
+    from brekzsync.flows.products.flags import Excluded, Included, Inclusion
+    from brekzsync.flows.products.force_sync import Forced
+    from brekzsync.flows.products.withdrawal import Withdrawal
 
 Told = tuple[str, bool, Sequence["Forced"]]
 """A target, whether it gets files, and what was forced for it."""

@@ -73,7 +73,7 @@ def exclude(
     from brekzsync.bootstrap.state import existing_state
     from brekzsync.commands.people import login_name
     from brekzsync.commands.product_flag_reports import excluded_document, finish_excluded, show_excluded
-    from brekzsync.flows.product_flags import Wish
+    from brekzsync.flows.products.flags import Wish
 
     if who and len(who) > _LONGEST_NAME:
         raise click.BadParameter(f"at most {_LONGEST_NAME} characters.", param_hint="--who")
@@ -106,7 +106,7 @@ def include(invocation: Invocation, ids: tuple[str, ...], by: Any, dry_run: bool
     from brekzsync.bootstrap.product_flags import product_flags
     from brekzsync.bootstrap.state import existing_state
     from brekzsync.commands.product_flag_reports import included_document, show_included
-    from brekzsync.flows.product_flags import Wish
+    from brekzsync.flows.products.flags import Wish
 
     settings = invocation.settings
     with (

@@ -12,7 +12,7 @@ from brekzsync.commands.invocation import Invocation
 if TYPE_CHECKING:
     from brekzsync.domain.outcomes import Tally
     from brekzsync.domain.sync_flows import FlowSwitch
-    from brekzsync.flows.product_run import ExportOutcome, ExportRequest
+    from brekzsync.flows.products.run import ExportOutcome, ExportRequest
 
 
 class TargetReport(NamedTuple):

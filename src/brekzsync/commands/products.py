@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from brekzsync.commands.product_reports import TargetReport
     from brekzsync.domain.sync_flows import FlowSwitch
-    from brekzsync.flows.product_run import ExportOutcome, ExportRequest
+    from brekzsync.flows.products.run import ExportOutcome, ExportRequest
     from brekzsync.state.database import State
     from brekzsync.state.runs import Runs
 
@@ -68,7 +68,7 @@ def export(
     if by and not ids:
         raise click.UsageError("--by says what the IDs are: give at least one.")
     from brekzsync.commands.product_reports import document, show
-    from brekzsync.flows.product_run import ExportRequest
+    from brekzsync.flows.products.run import ExportRequest
 
     request = ExportRequest(
         ids=ids, by=by, limit=limit, full=full, bulk=bulk, baseline=baseline, dry_run=dry_run
@@ -148,7 +148,7 @@ def _export_target(
     from brekzsync.commands.product_reports import TargetReport
     from brekzsync.flows.cron_report import is_known_error, new_failures
     from brekzsync.flows.frame import error_code
-    from brekzsync.flows.product_run import nothing_done
+    from brekzsync.flows.products.run import nothing_done
 
     runs, console = state.runs, invocation.console
     own = invocation.settings.for_target(target)

@@ -1,6 +1,6 @@
 """Why a combination is, or is not, on its way to the ERP: criteria with evidence, one verdict, one remedy.
 
-Everything here is a sentence made of facts gathered elsewhere (``flows/product_diagnosis.py``).
+Everything here is a sentence made of facts gathered elsewhere (``flows/products/diagnosis.py``).
 """
 
 from __future__ import annotations

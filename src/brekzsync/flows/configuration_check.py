@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from brekzsync.domain.keys import format_key
-from brekzsync.domain.order_facts import OrderFacts
+from brekzsync.domain.orders.facts import OrderFacts
 from brekzsync.domain.products import plain, vat_code, vat_key
 from brekzsync.errors import AccessDenied, BrekzsyncError, ConfigurationError, Unavailable
 from brekzsync.flows.configuration_rules import (
@@ -29,8 +29,8 @@ from brekzsync.flows.configuration_rules import (
     unknown_shops,
     unmapped_rates,
 )
-from brekzsync.flows.judging import Exclusions, Judge
 from brekzsync.flows.ports import ProductSource
+from brekzsync.flows.products.judging import Exclusions, Judge
 from brekzsync.settings import Settings
 from brekzsync.settings.explain import Mistakes, Problem
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from brekzsync.domain.order_facts import Carrier, OrderFacts, OrderState, PaymentModule
+from brekzsync.domain.orders.facts import Carrier, OrderFacts, OrderState, PaymentModule
 from brekzsync.settings import Settings
 from brekzsync.settings.toml_text import toml_key, toml_value
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Integer, MetaData, Select, String, Table, and_, func, select
 
-from brekzsync.domain.order_facts import Carrier, OrderFacts, OrderState, PaymentModule
+from brekzsync.domain.orders.facts import Carrier, OrderFacts, OrderState, PaymentModule
 from brekzsync.prestashop.connection import RawRow, ShopDatabase, Snapshot, number, text
 
 RECENT_ORDERS = 10_000

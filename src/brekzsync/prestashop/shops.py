@@ -16,7 +16,7 @@ from sqlalchemy import select
 from brekzsync.domain.specific_prices import DEFAULT_PRIORITIES, Visitor
 from brekzsync.errors import ConfigurationError
 from brekzsync.prestashop.connection import Snapshot, number
-from brekzsync.prestashop.order_tables import OrderTables
+from brekzsync.prestashop.orders.tables import OrderTables
 from brekzsync.prestashop.tables import ShopTables
 
 _SETTINGS = (

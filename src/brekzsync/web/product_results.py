@@ -11,7 +11,7 @@ from typing import Any
 from brekzsync.domain.keys import format_key
 from brekzsync.exact.eexact.items import escape
 from brekzsync.exact.eexact.messages import read_messages, worst_of_each
-from brekzsync.flows.product_results import Result, Taken, Told, Verdict
+from brekzsync.flows.products.results import Result, Taken, Told, Verdict
 from brekzsync.web.asked import key_of
 from brekzsync.web.errors import Problem
 

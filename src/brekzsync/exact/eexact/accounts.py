@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brekzsync.domain.sales_orders import Account
+from brekzsync.domain.orders.sales_orders import Account
 from brekzsync.exact.eexact.items import escape
 from brekzsync.exact.eexact.orders import address_element
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from brekzsync.domain.sales_orders import PostalAddress, SalesOrder, SalesOrderLine
+from brekzsync.domain.orders.sales_orders import PostalAddress, SalesOrder, SalesOrderLine
 from brekzsync.exact.eexact.items import DOCUMENT_END, DOCUMENT_START, escape
 
 ORDERS_START, ORDERS_END = "<Orders>\n", "</Orders>\n"

@@ -23,8 +23,8 @@ from brekzsync.exact.eexact.items import (
 )
 from brekzsync.exact.index import IndexEntry, page_of_index
 from brekzsync.flows.ports import Version
-from brekzsync.flows.product_feed import BulkDocument, ProductFeed, Withheld
-from brekzsync.flows.product_results import Told
+from brekzsync.flows.products.feed import BulkDocument, ProductFeed, Withheld
+from brekzsync.flows.products.results import Told
 from brekzsync.web import asked, product_results
 from brekzsync.web.errors import XML, Problem
 from brekzsync.web.limits import Threads, body_of

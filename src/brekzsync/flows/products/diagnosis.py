@@ -24,7 +24,9 @@ from brekzsync.domain.log_records import LogStatus, PendingReason, told
 from brekzsync.domain.products import Refusal
 from brekzsync.domain.texts import normalise_code
 from brekzsync.domain.verdicts import Case, Policy, diagnose, unknown
-from brekzsync.flows.case_evidence import (
+from brekzsync.flows.frame import milliseconds
+from brekzsync.flows.ports import Clock, ProductLedger, ProductSource, SourceRecord, Version
+from brekzsync.flows.products.case_evidence import (
     Known,
     Seen,
     ServedVersion,
@@ -32,16 +34,14 @@ from brekzsync.flows.case_evidence import (
     TellsOfProducts,
     code_in_erp,
 )
-from brekzsync.flows.erp_evidence import ErpEvidence, ErpItems, KnownCodes, Missing
-from brekzsync.flows.frame import milliseconds
-from brekzsync.flows.item_code_claims import ItemCodeClaims, Scan
-from brekzsync.flows.judging import Judge
-from brekzsync.flows.near_ids import KnowsOwners, Remembers, near
-from brekzsync.flows.ports import Clock, ProductLedger, ProductSource, SourceRecord, Version
-from brekzsync.flows.product_run import ItemMapping
+from brekzsync.flows.products.erp_evidence import ErpEvidence, ErpItems, KnownCodes, Missing
+from brekzsync.flows.products.item_code_claims import ItemCodeClaims, Scan
+from brekzsync.flows.products.judging import Judge
+from brekzsync.flows.products.near_ids import KnowsOwners, Remembers, near
+from brekzsync.flows.products.run import ItemMapping
+from brekzsync.flows.products.versions import changed_code, newcomers, version_of
+from brekzsync.flows.products.wanted import By, named
 from brekzsync.flows.scratch import Scratch
-from brekzsync.flows.versions import changed_code, newcomers, version_of
-from brekzsync.flows.wanted import By, named
 
 CHUNK = 1000
 """Combinations looked at together."""

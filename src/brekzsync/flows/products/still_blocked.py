@@ -19,9 +19,9 @@ from brekzsync.domain.eligibility import Criterion
 from brekzsync.domain.exclusions import Exclusions, flag_of
 from brekzsync.domain.keys import ProductKey, format_key
 from brekzsync.domain.remedies import unblocking
-from brekzsync.flows.judging import Judge
 from brekzsync.flows.ports import ProductSource, SourceRecord
-from brekzsync.flows.wanted import KnowsIds
+from brekzsync.flows.products.judging import Judge
+from brekzsync.flows.products.wanted import KnowsIds
 
 _NOWHERE = Presence((), ())
 

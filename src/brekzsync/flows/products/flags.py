@@ -16,8 +16,8 @@ from brekzsync.domain.keys import ProductKey, WantedId, sorted_ids
 from brekzsync.domain.texts import normalise_code
 from brekzsync.errors import InvalidInput
 from brekzsync.flows.ports import Clock, ProductSource
-from brekzsync.flows.still_blocked import Blocked, BlockingRules, EvidenceShop, still_blocked
-from brekzsync.flows.wanted import By, parsed, refuse_unknown
+from brekzsync.flows.products.still_blocked import Blocked, BlockingRules, EvidenceShop, still_blocked
+from brekzsync.flows.products.wanted import By, parsed, refuse_unknown
 
 
 class FlagShop(EvidenceShop, Protocol):

@@ -14,9 +14,9 @@ from brekzsync.domain.keys import ProductKey
 from brekzsync.domain.products import Refusal
 from brekzsync.domain.texts import normalise_code
 from brekzsync.flows.ports import Clock
-from brekzsync.flows.product_run import ItemMapping
-from brekzsync.flows.still_blocked import Blocked, BlockingRules, EvidenceShop, still_blocked
-from brekzsync.flows.wanted import By, wanted_keys
+from brekzsync.flows.products.run import ItemMapping
+from brekzsync.flows.products.still_blocked import Blocked, BlockingRules, EvidenceShop, still_blocked
+from brekzsync.flows.products.wanted import By, wanted_keys
 
 
 class ForcedLedger(Protocol):

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
-from brekzsync.domain.orders import Amount, ShopDiscount, ShopOrder, Tax
-from brekzsync.domain.sales_orders import LineKind
+from brekzsync.domain.orders.sales_orders import LineKind
+from brekzsync.domain.orders.shop_orders import Amount, ShopDiscount, ShopOrder, Tax
 
 CENT = Decimal("0.01")
 _ZERO = Decimal(0)

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from brekzsync.domain.keys import ProductKey, WantedId
 from brekzsync.errors import BrekzsyncError, Interrupted
-from brekzsync.flows.product_run import ExportRequest, ProductRun
+from brekzsync.flows.products.run import ExportRequest, ProductRun
 
 
 class UnreadDocuments(Protocol):

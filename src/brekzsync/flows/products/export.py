@@ -19,7 +19,6 @@ from brekzsync.domain.ledger import Clearing, Failure, Unchanged
 from brekzsync.domain.outcomes import FailedRecord, Tally
 from brekzsync.domain.products import ItemMapper, Refusal
 from brekzsync.flows.converge import merge_join
-from brekzsync.flows.judging import Judge
 from brekzsync.flows.ports import (
     Delivery,
     Notes,
@@ -28,9 +27,10 @@ from brekzsync.flows.ports import (
     SourceRecord,
     Version,
 )
-from brekzsync.flows.product_delivery import Leases
+from brekzsync.flows.products.delivery import Leases
+from brekzsync.flows.products.judging import Judge
+from brekzsync.flows.products.versions import Known, changed_code, newcomers, version_of
 from brekzsync.flows.scratch import Scratch
-from brekzsync.flows.versions import Known, changed_code, newcomers, version_of
 
 BATCH = 1000
 

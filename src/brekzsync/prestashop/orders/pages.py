@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Select
 
-from brekzsync.domain.orders import ShopOrder, ShopSlip
+from brekzsync.domain.orders.shop_orders import ShopOrder, ShopSlip
 from brekzsync.prestashop.connection import RawRow, Snapshot, number
-from brekzsync.prestashop.order_decoding import OrderDecoder, OrderParts
-from brekzsync.prestashop.order_queries import AddressRow, LineRow, OrderQueries, OrderRow, Raw, SlipRow
+from brekzsync.prestashop.orders.decoding import OrderDecoder, OrderParts
+from brekzsync.prestashop.orders.queries import AddressRow, LineRow, OrderQueries, OrderRow, Raw, SlipRow
 from brekzsync.prestashop.reference_data import decimal
 
 

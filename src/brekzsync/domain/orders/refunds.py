@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
-from brekzsync.domain.order_charges import CENT, Charge, cents, divided, shipping_shares
-from brekzsync.domain.order_lines import Bill, bill_lines
-from brekzsync.domain.order_mapping import AcknowledgedCode, MappedOrder, complete, item_code, your_ref
-from brekzsync.domain.order_parties import Parties
-from brekzsync.domain.order_rules import OrderRules
-from brekzsync.domain.order_totals import LIMIT
-from brekzsync.domain.orders import NOTHING, Amount, ShopSlip, Tax
+from brekzsync.domain.orders.charges import CENT, Charge, cents, divided, shipping_shares
+from brekzsync.domain.orders.lines import Bill, bill_lines
+from brekzsync.domain.orders.mapping import AcknowledgedCode, MappedOrder, complete, item_code, your_ref
+from brekzsync.domain.orders.parties import Parties
+from brekzsync.domain.orders.rules import OrderRules
+from brekzsync.domain.orders.sales_orders import LineKind
+from brekzsync.domain.orders.shop_orders import NOTHING, Amount, ShopSlip, Tax
+from brekzsync.domain.orders.totals import LIMIT
 from brekzsync.domain.products import Refusal
-from brekzsync.domain.sales_orders import LineKind
 
 _TYPED_AMOUNT = 2  # order_slip_type
 

@@ -23,15 +23,15 @@ from brekzsync.domain.outcomes import Tally
 from brekzsync.domain.products import Refusal
 from brekzsync.domain.sync_flows import FlowSwitch
 from brekzsync.domain.texts import normalise_code
-from brekzsync.flows.code_index import CodeIndex, IndexedClaims
 from brekzsync.flows.frame import OpenRun, Runs, milliseconds, recorded
-from brekzsync.flows.judging import Exclusions, Judge
-from brekzsync.flows.ledger_notes import LedgerNotes, NoNotes, NotesLedger
 from brekzsync.flows.ports import Clock, Delivery, ProductLedger, ProductSource, SourceRecord, Version
-from brekzsync.flows.product_delivery import DocumentWriter, Images, Lease, Leases, batched
-from brekzsync.flows.product_export import ExportOptions, ExportParts, ProductExport
-from brekzsync.flows.product_run import FLOW, ItemMapping
-from brekzsync.flows.versions import changed_code, newcomers, version_of
+from brekzsync.flows.products.code_index import CodeIndex, IndexedClaims
+from brekzsync.flows.products.delivery import DocumentWriter, Images, Lease, Leases, batched
+from brekzsync.flows.products.export import ExportOptions, ExportParts, ProductExport
+from brekzsync.flows.products.judging import Exclusions, Judge
+from brekzsync.flows.products.ledger_notes import LedgerNotes, NoNotes, NotesLedger
+from brekzsync.flows.products.run import FLOW, ItemMapping
+from brekzsync.flows.products.versions import changed_code, newcomers, version_of
 
 _SERVED = len(Serving._fields)
 _LEAST_AT_ONCE, _MOST_AT_ONCE = 100, 1000  # products read together; most have several combinations

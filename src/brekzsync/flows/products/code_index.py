@@ -12,8 +12,8 @@ from brekzsync.domain.item_codes import CodeTemplate
 from brekzsync.domain.keys import ProductKey
 from brekzsync.domain.products import Refusal
 from brekzsync.domain.texts import clean, normalise_code
-from brekzsync.flows.item_code_claims import ItemCodeClaims
 from brekzsync.flows.ports import ProductLedger, ProductSource, SourceRecord, Version
+from brekzsync.flows.products.item_code_claims import ItemCodeClaims
 from brekzsync.flows.scratch import Scratch
 
 _FRESH_FOR = 3.0  # seconds

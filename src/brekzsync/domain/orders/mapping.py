@@ -7,20 +7,20 @@ from datetime import date
 from typing import NamedTuple
 
 from brekzsync.domain.keys import ProductKey
-from brekzsync.domain.order_charges import (
+from brekzsync.domain.orders.charges import (
     Charge,
     Shares,
     discounts,
     shipping_shares,
     wrapping_shares,
 )
-from brekzsync.domain.order_lines import Bill, BilledLines, bill_lines, signed
-from brekzsync.domain.order_parties import Parties
-from brekzsync.domain.order_reasons import OrderReason
-from brekzsync.domain.order_rules import OrderRules
-from brekzsync.domain.orders import ShopOrder, ShopOrderLine
+from brekzsync.domain.orders.lines import Bill, BilledLines, bill_lines, signed
+from brekzsync.domain.orders.parties import Parties
+from brekzsync.domain.orders.reasons import OrderReason
+from brekzsync.domain.orders.rules import OrderRules
+from brekzsync.domain.orders.sales_orders import LineKind, SalesOrder
+from brekzsync.domain.orders.shop_orders import ShopOrder, ShopOrderLine
 from brekzsync.domain.products import Refusal
-from brekzsync.domain.sales_orders import LineKind, SalesOrder
 from brekzsync.domain.texts import clean
 
 YOUR_REF_LENGTH = 30

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from brekzsync.domain.orders import Tax
+from brekzsync.domain.orders.sales_orders import LineKind
+from brekzsync.domain.orders.shop_orders import Tax
 from brekzsync.domain.products import plain
-from brekzsync.domain.sales_orders import LineKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

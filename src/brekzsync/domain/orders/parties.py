@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from brekzsync.domain.order_reasons import OrderReason
-from brekzsync.domain.order_rules import OrderRules, folded
-from brekzsync.domain.orders import ShopAddress, ShopOrder
+from brekzsync.domain.orders.reasons import OrderReason
+from brekzsync.domain.orders.rules import OrderRules, folded
+from brekzsync.domain.orders.sales_orders import Account, PostalAddress
+from brekzsync.domain.orders.shop_orders import ShopAddress, ShopOrder
 from brekzsync.domain.products import Refusal
-from brekzsync.domain.sales_orders import Account, PostalAddress
 from brekzsync.domain.texts import clean
 
 # Lengths of orkrg and cicmpy, facts/exact-globe.md sections 2.1 and 2.2.

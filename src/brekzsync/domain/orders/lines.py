@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
-from brekzsync.domain.order_charges import Charge, cents
-from brekzsync.domain.order_reasons import OrderReason
-from brekzsync.domain.order_rules import OrderRules
-from brekzsync.domain.order_totals import globe_totals, sums_by_code, totals_refusal
-from brekzsync.domain.orders import Amount, Tax
+from brekzsync.domain.orders.charges import Charge, cents
+from brekzsync.domain.orders.reasons import OrderReason
+from brekzsync.domain.orders.rules import OrderRules
+from brekzsync.domain.orders.sales_orders import LineKind, SalesOrderLine
+from brekzsync.domain.orders.shop_orders import Amount, Tax
+from brekzsync.domain.orders.totals import globe_totals, sums_by_code, totals_refusal
 from brekzsync.domain.products import CODE_LENGTH, DESCRIPTION_LENGTH, Refusal, plain
-from brekzsync.domain.sales_orders import LineKind, SalesOrderLine
 from brekzsync.domain.texts import clean
 
 _UNMAPPED = "?"  # before the rate: in place of a VAT code, so that the totals can be told all the same

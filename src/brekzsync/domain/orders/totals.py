@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from brekzsync.domain.order_charges import CENT, cents
-from brekzsync.domain.order_reasons import OrderReason
+from brekzsync.domain.orders.charges import CENT, cents
+from brekzsync.domain.orders.reasons import OrderReason
+from brekzsync.domain.orders.sales_orders import SalesOrderLine
 from brekzsync.domain.products import Refusal
-from brekzsync.domain.sales_orders import SalesOrderLine
 
 LIMIT = 5 * CENT
 """Up to this much goes to the rounding item."""

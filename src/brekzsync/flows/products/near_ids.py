@@ -10,7 +10,7 @@ from brekzsync.domain.keys import ProductKey, WantedId, format_key, parse_id
 from brekzsync.domain.ledger import LedgerEntry
 from brekzsync.domain.moments import moment_of
 from brekzsync.domain.texts import normalise_code
-from brekzsync.flows.wanted import By, KnowsIds
+from brekzsync.flows.products.wanted import By, KnowsIds
 
 _SHOWN = 5
 _NAMES: Mapping[By, str] = {"reference": "reference", "ean13": "EAN"}

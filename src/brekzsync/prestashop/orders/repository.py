@@ -12,13 +12,13 @@ from itertools import islice
 
 from sqlalchemy import select
 
-from brekzsync.domain.orders import ShopOrder, ShopSlip
+from brekzsync.domain.orders.shop_orders import ShopOrder, ShopSlip
 from brekzsync.errors import ConfigurationError
 from brekzsync.prestashop.connection import ShopDatabase, Snapshot, number, text
-from brekzsync.prestashop.order_decoding import OrderDecoder, ShopContext
-from brekzsync.prestashop.order_pages import OrderPages
-from brekzsync.prestashop.order_queries import OrderQueries
-from brekzsync.prestashop.order_tables import order_tables
+from brekzsync.prestashop.orders.decoding import OrderDecoder, ShopContext
+from brekzsync.prestashop.orders.pages import OrderPages
+from brekzsync.prestashop.orders.queries import OrderQueries
+from brekzsync.prestashop.orders.tables import order_tables
 from brekzsync.prestashop.shops import check_tables, read_settings, time_zone_of
 from brekzsync.prestashop.tables import shop_tables
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from brekzsync.domain.orders import (
+from brekzsync.domain.orders.shop_orders import (
     Amount,
     ShopAddress,
     ShopCarrier,
@@ -21,7 +21,7 @@ from brekzsync.domain.orders import (
     Tax,
 )
 from brekzsync.prestashop.connection import RawRow, number, text
-from brekzsync.prestashop.order_queries import AddressRow, LineRow, OrderRow, Raw, SlipRow
+from brekzsync.prestashop.orders.queries import AddressRow, LineRow, OrderRow, Raw, SlipRow
 from brekzsync.prestashop.reference_data import decimal
 
 

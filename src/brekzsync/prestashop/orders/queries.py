@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, Integer, Select, Table, bindparam, literal, select
 from sqlalchemy import column as named
 
-from brekzsync.prestashop.order_tables import OrderTables
+from brekzsync.prestashop.orders.tables import OrderTables
 
 Raw = Any
 
