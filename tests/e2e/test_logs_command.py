@@ -8,6 +8,7 @@ import os
 import shlex
 import shutil
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from datetime import timedelta
@@ -157,6 +158,10 @@ def test_pages_go_on_from_the_cursor_until_there_is_none(demo: Demo) -> None:
         keys += [record["key"] for record in page["records"]]
         after = ["--after", page["next"]] if page["next"] else None  # type: ignore[assignment]
     assert keys == whole
+
+
+def test_a_page_behind_the_last_record_does_not_say_that_there_is_none(demo: Demo) -> None:
+    assert demo.logs("list", "--after", "1.1.1.1").err == "Nothing in the logs fits that.\n"
 
 
 def test_filters_narrow_and_what_fits_nothing_says_so(demo: Demo) -> None:
@@ -340,6 +345,21 @@ def test_retry_ends_the_waiting_and_names_what_must_be_mended(demo: Demo) -> Non
 # --- export -------------------------------------------------------------------------------------------------
 
 
+def test_with_several_targets_every_line_names_its_own(demo: Demo) -> None:
+    demo.configure('[targets.first]\nproducts = { output = "first" }\n[targets.second]\n')
+    demo.run("products", "export", "7", "12")
+    said = demo.logs("retry", "7", "12")
+    assert said.err.splitlines()[1:] == [
+        "7-0 → exact: nothing to retry, it is synced.",
+        "7-0 → first: nothing to retry, it is synced.",
+        "7-0 → second: nothing to retry, it is synced.",
+    ]
+    assert ("12-0 → first" in said.out, "12-0 → second" in said.out) == (True, True)
+    # a page of one target may be followed by one of another
+    assert "Target" in demo.logs("list", "--limit", "1").out
+    assert "Target" not in demo.logs("list", "--target", "first").out
+
+
 def test_csv_holds_every_record_in_key_order(demo: Demo) -> None:
     said = demo.logs("export")
     rows = list(csv.DictReader(io.StringIO(said.out)))
@@ -407,6 +427,17 @@ def test_an_export_that_breaks_off_leaves_the_file_that_was_there(
     assert demo.logs("export", "--output", "logs.csv").code == 1
     assert (demo.folder / "logs.csv").read_text() == "yesterday's"
     assert sorted(path.name for path in demo.folder.iterdir()) == ["demo", "logs.csv"]
+
+
+def test_a_pipe_is_written_to_and_not_replaced(demo: Demo) -> None:
+    pipe = demo.folder / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        assert demo.logs("export", "--output", str(pipe)).code == 0
+        assert reader.stdout is not None
+        assert reader.stdout.read().decode() == demo.logs("export").out
+    assert pipe.is_fifo()
+    assert demo.logs("export", "--output", "-").out == demo.logs("export").out
 
 
 @pytest.mark.long

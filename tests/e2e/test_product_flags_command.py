@@ -237,6 +237,35 @@ def test_several_targets_are_forced_together_or_one_alone(demo: Demo) -> None:
     assert demo.products("force-sync", "7", "--target", "third").code == 78
 
 
+def test_forcing_for_one_target_goes_on_with_that_one(demo: Demo) -> None:
+    demo.configure('[targets.first]\nproducts = { output = "first" }\n[targets.second]\n')
+    said = demo.products("force-sync", "7", "--target", "second").err
+    assert said.endswith("products export 7-0 --target second\n")
+
+
+def test_what_has_the_item_code_of_another_is_not_said_to_go_out(demo: Demo) -> None:
+    said = demo.products("force-sync", "36", "7")
+    assert table(said) == {
+        "Key": "Item code What happens",
+        "7-0": "EEND Goes out with the next export.",
+        "36-0": "kauwbot-s Goes out once no other has its item code.",
+    }
+    assert said.err.startswith(
+        "Warning: 36-0 cannot go yet. Item code 'kauwbot-s' is also that of 35-3501: give each"
+    )
+    assert said.err.endswith("products export 7-0\n")
+
+
+def test_forcing_while_the_flow_is_switched_off_says_so(demo: Demo) -> None:
+    demo.run("flows", "disable", "product")
+    said = demo.products("force-sync", "7")
+    assert (said.code, said.err) == (
+        0,
+        "Warning: The flow product → exact is switched off: nothing goes out until brekzsync --config"
+        " demo/brekzsync.toml flows enable product --target exact\n",
+    )
+
+
 # --- exclude -----------------------------------------------------------------------------------------------
 
 
@@ -293,9 +322,15 @@ def test_excluding_again_changes_nothing_but_another_reason_does(demo: Demo) -> 
     }
     changed = demo.products("exclude", "2-202", "--who", "bob", "--reason", "melts")
     assert table(changed)["2-202"].endswith(
-        "Is kept out, and so is whatever else gets the reference HB-ZW-M."
+        "The reason is now: melts. Is kept out, and so is whatever else gets the reference HB-ZW-M."
     )
     assert demo.listed[0] == RECALLED | {"by": "bob", "reason": "melts"}
+
+
+def test_excluding_again_under_a_new_reference_keeps_who_did_it_and_why(demo: Demo) -> None:
+    demo.sql("UPDATE ps_product_attribute SET reference = 'HB-NEW' WHERE id_product_attribute = 202")
+    demo.products("exclude", "2-202", "--who", "bob")
+    assert demo.listed[0] == RECALLED | {"reference": "HB-NEW"}
 
 
 def test_a_dry_run_of_excluding_says_the_same_and_writes_nothing(demo: Demo) -> None:
@@ -362,6 +397,23 @@ def test_a_run_at_work_leaves_the_withdrawing_to_the_next(demo: Demo) -> None:
     assert "7-0" in demo.unread
     demo.products("export")
     assert "7-0" not in demo.unread
+
+
+def test_what_was_handed_out_and_has_no_result_yet_is_withdrawn_too(demo: Demo) -> None:
+    demo.replace('output = "outbox"', 'output = "outbox"\nacknowledge = "result"')
+    demo.products("export", "7", "16")
+    assert "Withdrew 1 unread document" in demo.products("exclude", "7-0").err
+    assert demo.unread == {"16-0"}
+    said = demo.products("diagnose", "7", "--json").document["combinations"][0]
+    assert (said["verdict"], said["sync"]["status"], said["sync"]["reason"]) == (
+        "blocked",
+        "pending",
+        "in_flight",
+    )
+    assert "the result of 1 combination is awaited" in demo.products("export", "16").err
+    demo.products("include", "7-0")
+    demo.products("export", "7")  # nobody can be at work on what was withdrawn unread
+    assert demo.unread == {"7-0", "16-0"}
 
 
 def test_an_outbox_that_cannot_be_used_does_not_undo_the_exclusion(demo: Demo) -> None:

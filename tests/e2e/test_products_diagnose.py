@@ -855,6 +855,13 @@ def test_what_exact_rejected_waits_for_its_next_attempt_or_is_tried_at_once(demo
     assert "7-0" in demo.unread
 
 
+def test_a_state_that_is_lost_is_not_taken_for_nothing_was_ever_sent(demo: Demo) -> None:
+    demo.export("7")
+    demo.lose_state()
+    said = demo.run("products", "diagnose", "7")
+    assert (said.code, said.err.startswith("Warning: The state database does not exist: ")) == (0, True)
+
+
 # --- several targets ---------------------------------------------------------------------------------------
 
 

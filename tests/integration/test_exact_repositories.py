@@ -290,6 +290,32 @@ def test_stock_is_narrowed_to_warehouses_however_their_codes_are_padded(stocked:
     ]
 
 
+def test_a_file_whose_columns_have_no_type_may_hold_numbers_where_text_belongs(tmp_path: Path) -> None:
+    path = tmp_path / "erp.db"
+    with closing(sqlite3.connect(path)) as made:
+        made.execute(
+            "CREATE TABLE Items (ItemCode, Description, SalesPackagePrice, GTIN, Condition, IsSalesItem)"
+        )
+        made.execute("INSERT INTO Items VALUES (1001, 7, '12,50', 8710000000017, NULL, '0')")
+        made.commit()
+    items = ItemRepository(connect_erp(f"sqlite:///{path}"))
+
+    assert [*items.held_codes()] == ["1001"]
+    assert items.some(["1001"]) == {
+        "1001": ErpItem("1001", "7", None, None, "8710000000017", "", is_sales_item=False)
+    }
+
+
+def test_a_warehouse_is_found_in_a_file_whose_columns_have_no_width(tmp_path: Path) -> None:
+    with Administration.created(f"sqlite:///{tmp_path / 'erp.db'}") as administration:
+        administration.add("items", item("LEASH"))
+        administration.add(
+            "gbkmut", entry("LEASH", 1, warehouse="  mag"), entry("LEASH", 2, warehouse="MAG  ")
+        )
+        found = [*StockRepository(connect_erp(administration.url)).on_hand(TODAY, ["Mag"])]
+    assert sum(row.quantity for row in found) == 3
+
+
 def test_sqlite_looks_movements_up_by_code_instead_of_comparing_each_with_every_item(tmp_path: Path) -> None:
     """A million movements of a hundred thousand items are seconds, not hours."""
     with Administration.created(f"sqlite:///{tmp_path / 'erp.db'}") as administration:

@@ -152,9 +152,21 @@ def test_a_server_that_is_away_is_unavailable() -> None:
         MarketplaceHealth("http://127.0.0.1:1", TOKEN, None).token()
 
 
-def test_an_address_that_is_none_is_a_configuration_error() -> None:
+@pytest.mark.parametrize("address", ["https://exa mple:port", "http://[::1", "https://[::1"])
+def test_an_address_that_is_none_is_a_configuration_error(address: str) -> None:
     with pytest.raises(ConfigurationError, match="is no address that can be asked"):
-        MarketplaceHealth("https://exa mple:port", TOKEN, None).token()
+        MarketplaceHealth(address, TOKEN, None).token()
+
+
+@pytest.mark.parametrize("token", ["abcd\u00e9f-token", "abcdef\ntoken", "abcdef\x01token"])
+def test_a_token_with_a_character_that_none_has_is_told_and_not_sent(
+    marketplace: Marketplace, token: str
+) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        MarketplaceHealth(marketplace.url, token, None).token()
+
+    assert raised.value.message == "[marketplace] token holds a character that no token has."
+    assert marketplace.asked == []
 
 
 def test_a_token_is_never_sent_unencrypted_over_a_network() -> None:

@@ -287,6 +287,15 @@ def test_a_cleared_record_is_pending_when_it_comes_back(ledger: Ledger) -> None:
     assert entry(ledger).reason is None
 
 
+def test_a_record_that_is_withdrawn_keeps_when_the_target_last_had_it(ledger: Ledger) -> None:
+    ledger.acknowledge([acknowledgement()], run_id=RUN, at=NOON)
+    doubtful = acknowledgement(prior="first")._replace(fingerprint=IN_DOUBT)
+    ledger.acknowledge([doubtful], run_id=8, at=later(hours=1))
+    ledger.clear([Clearing(1, 10, "became_not_excluded", IN_DOUBT, 0)], run_id=8, at=later(hours=1))
+    found = entry(ledger)
+    assert (found.synced_at, found.updated_at) == (NOON_MS, NOON_MS + 3_600_000)
+
+
 def test_clearing_spares_a_version_acknowledged_meanwhile_and_any_force(ledger: Ledger) -> None:
     ledger.acknowledge([acknowledgement()], run_id=RUN, at=NOON)
     ledger.request_force([(1, 10)], at=NOON)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from brekzsync.bootstrap.state import upgrade_state
+from brekzsync.prestashop.connection import ShopDatabase
 from brekzsync.settings import Settings, load_settings
-from brekzsync.settings.database_urls import without_password
+from brekzsync.settings.database_urls import passwords_in, without_password
 from brekzsync.settings.effective import Origin, Value, effective, shown, toml_lines
 
 FILE = """
@@ -144,3 +146,45 @@ def test_a_url_is_told_without_its_password(url: str, told: str) -> None:
 
 def test_a_secret_that_is_empty_is_told_to_be(settings: Settings) -> None:
     assert (shown(settings.agent.secret), shown(settings.shop.webservice_key)) == ("", "***")
+
+
+@pytest.mark.parametrize(
+    ("url", "secret"),
+    [
+        ("mysql://u:p%40ss@h/db", {"p%40ss", "p@ss"}),
+        ("postgresql://h/db?user=u&password=p%2Bw&sslmode=require", {"p%2Bw", "p+w"}),
+        ("mysql://u:one@h/db?passwd=two", {"one", "two"}),
+        ("mssql+pyodbc:///?odbc_connect=DRIVER%3Dx%3BPWD%3Dhush%3BSERVER%3Dh", {"hush"}),
+        (
+            "mssql+pyodbc:///?odbc_connect=Password={a;b}}c};UID=u",
+            {"a;b}}c", "a;b}c", "a%3Bb%7D%7Dc"},
+        ),
+        ("mssql+pyodbc://h/500?driver=FreeTDS&trusted_connection=yes", set()),
+        ("sqlite:////srv/shop.db", set()),
+    ],
+)
+def test_every_password_of_a_url_is_known_wherever_it_stands(url: str, secret: set[str]) -> None:
+    assert set(passwords_in(url)) == secret
+
+
+def test_what_must_never_be_logged_includes_a_password_within_a_query(settings: Settings) -> None:
+    assert {"hush-shop", "hush-erp", "hush-key", "hush-token"} <= set(settings.secrets())
+
+
+def test_a_token_is_hidden_whole_though_it_looks_like_an_address(tmp_path: Path) -> None:
+    file = tmp_path / "brekzsync.toml"
+    file.write_text(FILE, encoding="utf-8")
+    odd = load_settings(file, {"BREKZSYNC_MARKETPLACE__TOKEN": "hush://hush"})
+
+    assert values(odd, "marketplace")["token"].value == "***"
+    assert "hush://hush" in odd.secrets()
+
+
+def test_neither_the_shop_nor_the_state_is_named_with_a_password_in_its_query(tmp_path: Path) -> None:
+    shop = ShopDatabase("mysql://u:one@h/shop?password=two")
+    file = tmp_path / "brekzsync.toml"
+    file.write_text(FILE, encoding="utf-8")
+    state = {"BREKZSYNC_STATE__DATABASE": f"sqlite:///{tmp_path}/state.db?password=two"}
+
+    assert shop.shown == "mysql://u:***@h/shop?password=***"
+    assert "two" not in upgrade_state(load_settings(file, state), dry_run=True).url_shown

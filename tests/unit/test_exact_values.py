@@ -36,12 +36,23 @@ def test_no_price_is_none_and_no_quantity_is_zero() -> None:
     assert (price(None), quantity(None)) == (None, Decimal(0))
 
 
+@pytest.mark.parametrize("given", ["", " ", "12,50", "on request", float("inf")])
+def test_what_is_no_number_is_no_price(given: Any) -> None:
+    assert price(given) is None
+
+
 def test_texts_lose_the_blanks_on_either_side() -> None:
-    assert [text(value) for value in ("   17", "1   ", None, 3)] == ["17", "1", "", "3"]
+    assert [text(value) for value in ("   17", "1   ", None, 3, b"caf\xc3\xa9 ")] == [
+        "17",
+        "1",
+        "",
+        "3",
+        "café",
+    ]
 
 
 def test_a_bit_is_true_false_or_unknown() -> None:
-    assert [flag(value) for value in (1, 0, True, None)] == [True, False, True, None]
+    assert [flag(value) for value in (1, 0, True, None, "1", "0")] == [True, False, True, None, True, False]
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,13 @@ def test_an_entry_for_a_user_or_a_script_that_is_not_there_is_told(machine: Mach
     )
 
 
+def test_a_script_that_a_shell_is_told_to_read_need_not_be_executable(machine: Machine) -> None:
+    path = machine.drop_in(f"*/5 * * * * {USER} /bin/sh {machine.script}\n")
+    machine.script.chmod(0o644)
+
+    assert machine.look() == passed(f'{path} runs {SCRIPT} at "*/5 * * * *" as {USER}.')
+
+
 def test_a_script_that_may_not_be_executed_is_told(machine: Machine) -> None:
     path = machine.drop_in(f"*/5 * * * * {USER} {machine.script}\n")
     machine.script.chmod(0o644)

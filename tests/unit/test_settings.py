@@ -420,6 +420,14 @@ def test_the_environment_overrides_any_key(write: Write, tmp_path: Path) -> None
     assert settings.for_target("BE").products.item_code == "key"
 
 
+def test_a_list_of_one_is_written_in_the_environment_without_brackets(write: Write) -> None:
+    environ = {"BREKZSYNC_ORDERS__READY_STATES": "2", "BREKZSYNC_ERP__WAREHOUSES": "9100"}
+    settings = load_settings(write(SHOP), environ)
+
+    assert settings.orders.ready_states == [2]
+    assert settings.erp.warehouses == ["9100"]
+
+
 def test_an_override_can_supply_a_required_key(write: Write) -> None:
     environ = {"BREKZSYNC_SHOP__DATABASE": "sqlite:////srv/shop.db"}
     settings = load_settings(write("[shop]\ndata_shop = 1\n"), environ)
@@ -440,6 +448,15 @@ def test_a_secret_is_read_from_a_file(write: Write, tmp_path: Path) -> None:
             {"BREKZSYNC_SHOP__DATABSE": "x"},
             "BREKZSYNC_SHOP__DATABSE is not a known override. "
             "Did you mean 'BREKZSYNC_SHOP__DATABASE'? (in FILE)",
+        ),
+        (
+            {"BREKZSYNC_SHOP__DATABASE__X": "s3cret"},
+            "BREKZSYNC_SHOP__DATABASE__X must be text in quotes. (in FILE)",
+        ),
+        (
+            {"BREKZSYNC_TARGETS__BE__ERPP__DATABASE": "s3cret"},
+            "BREKZSYNC_TARGETS__BE__ERPP__DATABASE is not a known override. "
+            "Did you mean 'BREKZSYNC_TARGETS__BE__ERP__DATABASE'? (in FILE)",
         ),
         (
             {"BREKZSYNC_SHPO__DATABASE": "x"},
@@ -471,6 +488,12 @@ def test_a_secret_is_read_from_a_file(write: Write, tmp_path: Path) -> None:
 )
 def test_a_wrong_override_is_named(write: Write, environ: dict[str, str], message: str) -> None:
     assert refusal(write(SHOP), environ)[0] == message
+
+
+def test_a_variable_of_an_unknown_section_is_renamed_whole(write: Write) -> None:
+    assert refusal(write(SHOP), {"BREKZSYNC_SHPO__DATABASE": "x"})[1] == (
+        "Rename it to BREKZSYNC_SHOP__DATABASE, or remove it."
+    )
 
 
 # --- targets -------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ def force_sync(settings: Settings, target: str, state: State) -> Iterator[ForceS
         yield ForceSync(
             target=target,
             sends_files=own.products.channel == "files",
+            flow_is_on=state.switches.is_enabled(FLOW, target),
             clock=utc_now,
             ledger=state.ledger(FLOW, target),
             exclusions=state.exclusions.all,

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from brekzsync.state.connection import parse_url
+from brekzsync.logs import HIDDEN
+from brekzsync.settings.database_urls import without_password
 from brekzsync.state.database import State, open_state, planned_upgrade, upgrade
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def upgrade_state(settings: Settings, *, dry_run: bool = False) -> UpgradeResult
     """Create the state database or bring it to this release's schema; with ``dry_run`` only say so."""
     url = settings.state.database.get_secret_value()
     done = planned_upgrade(url) if dry_run else upgrade(url)
-    return UpgradeResult(parse_url(url).render_as_string(hide_password=True), *done)
+    return UpgradeResult(without_password(url, HIDDEN), *done)
 
 
 @contextmanager

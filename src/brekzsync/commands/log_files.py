@@ -49,13 +49,17 @@ def _harmless(value: object) -> object:
 def written(records: Iterable[LogRecord], form: str, path: Path) -> int:
     """Write the export beside ``path`` and put it in its place; how many records it has.
 
-    Raises PermanentError when it cannot be written; what was there before stays then.
+    Raises PermanentError when it cannot be written; what was there before stays then. A device or a pipe is
+    never replaced by a file: it is written to.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        with _translated(path), path.open("w", encoding="utf-8", newline="") as stream:
+            return _write(records, form, stream)
     part = path.with_name(f".{path.name}.part")
     try:
         with _translated(path):
             with part.open("w", encoding="utf-8", newline="") as file:
-                count = _write_csv(records, file) if form == "csv" else _write_json(records, file)
+                count = _write(records, form, file)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)
@@ -64,6 +68,10 @@ def written(records: Iterable[LogRecord], form: str, path: Path) -> int:
             part.unlink()
         raise
     return count
+
+
+def _write(records: Iterable[LogRecord], form: str, file: IO[str]) -> int:
+    return _write_csv(records, file) if form == "csv" else _write_json(records, file)
 
 
 def _write_csv(records: Iterable[LogRecord], file: IO[str]) -> int:

@@ -58,17 +58,18 @@ def minute(milliseconds: int | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
-def show_page(invocation: Invocation, page: Page, filters: list[str]) -> None:
+def show_page(invocation: Invocation, page: Page, filters: list[str], *, is_first: bool) -> None:
     """A table as wide as the terminal allows, and how to go on; ``filters`` are the options as typed."""
     console = invocation.console
     if not page.records:
         console.notice(
             "Nothing in the logs fits that."
-            if filters
+            if filters or not is_first
             else "The logs are empty: a record comes into them when it is first sent or fails."
         )
         return
-    columns = _columns(page.records, shutil.get_terminal_size().columns)
+    mixed = "--target" not in filters and len(invocation.settings.target_names()) > 1
+    columns = _columns(page.records, shutil.get_terminal_size().columns, targets_are_mixed=mixed)
     rows = [[columns[name](record) for name in columns] for record in page.records]
     tones = {status_text(record.told): TONES[record.told.status] for record in page.records}
     console.table("Sync logs", list(columns), rows, tones=tones)
@@ -81,12 +82,12 @@ def show_page(invocation: Invocation, page: Page, filters: list[str]) -> None:
         console.notice(f"All about one: {invocation.typed(f'logs show {troubled.key}')}")
 
 
-def _columns(records: list[LogRecord], width: int) -> dict[str, Any]:
-    """Headings and what stands under them."""
+def _columns(records: list[LogRecord], width: int, *, targets_are_mixed: bool) -> dict[str, Any]:
+    """Headings and what stands under them; a page of one target may be followed by one of another."""
     columns: dict[str, Any] = {}
     if len({record.log_type for record in records}) > 1:
         columns["Type"] = lambda record: record.log_type
-    if len({record.target for record in records}) > 1:
+    if targets_are_mixed or len({record.target for record in records}) > 1:
         columns["Target"] = lambda record: record.target
     columns["Key"] = lambda record: record.key
     columns["Info"] = lambda record: "" if record.info == record.key else record.info
@@ -127,22 +128,28 @@ def shown_key(key: LogKey) -> str:
 def show_retry(invocation: Invocation, report: RetryReport, *, dry_run: bool) -> None:
     """What waits no longer, what must be mended, and what there was nothing to do about."""
     console, count = invocation.console, len(report.released)
+    named = [*report.released, *(row.found_at for row in (*report.failing, *report.others))]
+    several = len({key.target for key in named}) > 1
+
+    def told(key: LogKey) -> str:
+        return f"{shown_key(key)} → {key.target}" if several else shown_key(key)
+
     if count:
-        shown = ", ".join(shown_key(key) for key in report.released[:20])
+        shown = ", ".join(told(key) for key in report.released[:20])
         more = f" and {count - 20} more" if count > 20 else ""
         done = "Would let the next run try" if dry_run else "The next run tries"
         console.notice(f"{done} {'this' if count == 1 else 'these'} again: {shown}{more}.")
     else:
         console.notice("Nothing waits for its next attempt.")
     for row in report.others:
-        console.notice(f"{shown_key(row.found_at)}: nothing to retry, it is {row.entry.status}.")
+        console.notice(f"{told(row.found_at)}: nothing to retry, it is {row.entry.status}.")
     if report.failing:
         hidden = report.failing_count - len(report.failing)
         more = f" (the first {len(report.failing)} of {report.failing_count})" if hidden else ""
         console.table(
             f"Tried by every run, and failing by their own data: mend these{more}",
             ["Key", "Reason", "What to do"],
-            [(shown_key(row.found_at), row.entry.reason, row.entry.message) for row in report.failing],
+            [(told(row.found_at), row.entry.reason, row.entry.message) for row in report.failing],
         )
     commands = {_command_of(key.flow) for key in report.released}
     for command in sorted(commands):

@@ -82,7 +82,8 @@ def list_records(invocation: Invocation, /, limit: int, cursor: str | None, **fi
     query = _query(**filters)
     with sync_logs(invocation.settings, query.target) as opened:
         page = opened.page(query, cursor, limit)
-    show_page(invocation, page, _words(filters, limit=None if limit == 50 else limit))
+    filters_typed = _words(filters, limit=None if limit == 50 else limit)
+    show_page(invocation, page, filters_typed, is_first=cursor is None)
     document = {"records": [record_document(record) for record in page.records], "next": page.next}
     invocation.console.document("logs list", True, document)
 
@@ -144,6 +145,7 @@ def export(invocation: Invocation, /, form: str | None, output: Path | None, **f
     from brekzsync.commands.log_files import written
 
     console = invocation.console
+    output = None if output == Path("-") else output
     form = form or ("json" if console.is_json else "csv")
     if console.is_json and form == "csv" and output is None:
         raise click.UsageError("--json has one document on stdout: give CSV a file with --output.")

@@ -101,6 +101,11 @@ def _ask(invocation: Invocation, question: Question, target: str | None, limit: 
         invocation.console.long_document("products diagnose", "combinations") as document,
         state_of(settings, writes=False) as state,
     ):
+        if state.is_missing:
+            invocation.console.warning(
+                "The state database does not exist: what the ERP acknowledged and who excluded what is not known."
+                " If it was lost, put its backup back first."
+            )
         for name in [target] if target else names:
             _ask_target(invocation, question, state, name, found, document)
         show(invocation, found)

@@ -49,7 +49,10 @@ def _one_forced(target: str, one: Forced) -> dict[str, Any]:
     }
 
 
-def show_forced(invocation: Invocation, told: Sequence[Told], *, dry_run: bool) -> None:
+def show_forced(
+    invocation: Invocation, told: Sequence[Told], off: Sequence[str], *, only: str | None, dry_run: bool
+) -> None:
+    """``off`` are the targets whose flow is switched off, ``only`` the one that was asked for."""
     console = invocation.console
     for target, sends_files, plan in told:
         title = f"Force-sync → {target}{' (dry run: nothing written)' if dry_run else ''}"
@@ -64,18 +67,23 @@ def show_forced(invocation: Invocation, told: Sequence[Told], *, dry_run: bool) 
         {key: one.blocked for key, one in every.items() if one.blocked},
         {key: one.refusals for key, one in every.items() if one.refusals},
     )
-    if not dry_run and any(files for _, files, _ in told):
+    for target in off:
+        switching = invocation.typed(f"flows enable product --target {target}")
+        console.warning(f"The flow product → {target} is switched off: nothing goes out until {switching}")
+    if not dry_run and any(files and target not in off for target, files, _ in told):
         ready = [shown(one.key) for one in every.values() if not (one.blocked or one.refusals)]
         if ready:
             words = " ".join(ready) if len(ready) <= FEW else ""
-            following = invocation.typed(f"products export {words}".rstrip())
-            console.notice(f"Next: wait for cron, or send now: {following}")
+            following = " ".join(filter(None, ("products export", words, only and f"--target {only}")))
+            console.notice(f"Next: wait for cron, or send now: {invocation.typed(following)}")
 
 
 def _fate(one: Forced, *, sends_files: bool, dry_run: bool) -> str:
     when = "with the next export" if sends_files else "with Exact's next pull"
     if one.blocked:
         when = "once nothing keeps it out any more"
+    elif any(refusal.reason == "duplicate_item_code" for refusal in one.refusals):
+        when = "once no other has its item code"
     elif one.refusals:
         when = "once it is complete"
     code = (
@@ -140,7 +148,9 @@ def _exclusion_told(one: Excluded, *, dry_run: bool) -> str:
         return f"Was excluded already{_who_and_why(one.exclusion)}."
     verb = "Would be kept" if dry_run else "Is kept"
     if one.before is not None:
-        return f"Was excluded already{_who_and_why(one.before)}. {_scope(one, verb)}"
+        renamed = one.exclusion.reason != one.before.reason
+        why = f" The reason {'would be' if dry_run else 'is'} now: {one.exclusion.reason}." if renamed else ""
+        return f"Was excluded already{_who_and_why(one.before)}.{why} {_scope(one, verb)}"
     return _scope(one, verb)
 
 

@@ -52,7 +52,8 @@ def force_sync(
             if not dry_run:
                 flow.carry_out(plan)
     told = [(flow.target, flow.sends_files, plan) for flow, plan in plans]
-    show_forced(invocation, told, dry_run=dry_run)
+    off = [flow.target for flow in flows if not flow.flow_is_on]
+    show_forced(invocation, told, off, only=target, dry_run=dry_run)
     console.document("products force-sync", True, forced_document(told, dry_run=dry_run))
 
 

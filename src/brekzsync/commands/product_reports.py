@@ -194,6 +194,11 @@ def _closing(report: TargetReport, request: ExportRequest, export: str) -> list[
         lines.append(f"Next: {export}, for what --limit left.")
     elif tally.delivered:
         lines.append(f"Next: let Exact import them; {export} --dry-run shows what is left.")
+    elif tally.reasons["in_flight"]:
+        count = tally.reasons["in_flight"]
+        lines.append(
+            f"Nothing new to send: the result of {count} combination{'' if count == 1 else 's'} is awaited."
+        )
     else:
         lines.append("Nothing to do: the ERP has everything.")
     return lines

@@ -15,7 +15,7 @@ from brekzsync.exact.columns import missing_columns
 from brekzsync.exact.connection import erp_errors
 from brekzsync.exact.statements import fixed, in_pages
 from brekzsync.exact.tables import GlobeTables, globe_tables
-from brekzsync.exact.values import PRICE_DECIMALS, flag, rounded
+from brekzsync.exact.values import flag, price, text
 
 _TEXTS = ("Description", "SalesVatCode", "GTIN", "Condition")
 
@@ -35,7 +35,7 @@ class ItemRepository:
         with erp_errors(self._engine.url), self._engine.connect() as connection:
             for page in connection.execute(in_pages(item_codes(self._tables))).scalars().partitions():
                 for code in page:
-                    if code and (normalised := normalise_code(code)):
+                    if code and (normalised := normalise_code(code if type(code) is str else text(code))):
                         yield normalised
 
     def stream(self) -> Iterator[ErpItem]:
@@ -97,15 +97,15 @@ def some_items(tables: GlobeTables, missing: Collection[str]) -> Select[Any]:
 
 
 def _items(rows: Iterable[Sequence[Any]]) -> Iterator[ErpItem]:
-    for code, description, price, vat_code, gtin, condition, is_sales_item in rows:
-        if not code or not (trimmed := code.strip()):
+    for code, description, sales_price, vat_code, gtin, condition, is_sales_item in rows:
+        if not (trimmed := text(code)):
             continue
         yield ErpItem(
             trimmed,
-            None if description is None else description.strip(),
-            None if price is None else rounded(price, PRICE_DECIMALS),
-            None if vat_code is None else vat_code.strip(),
-            None if gtin is None else gtin.strip(),
-            None if condition is None else condition.strip(),
+            None if description is None else text(description),
+            price(sales_price),
+            None if vat_code is None else text(vat_code),
+            None if gtin is None else text(gtin),
+            None if condition is None else text(condition),
             flag(is_sales_item),
         )

@@ -14,7 +14,7 @@ from brekzsync.exact.codes import among, batches
 from brekzsync.exact.connection import erp_errors
 from brekzsync.exact.statements import fixed, is_goods
 from brekzsync.exact.tables import GlobeTables, globe_tables
-from brekzsync.exact.values import quantity, text
+from brekzsync.exact.values import flag, quantity, text
 
 NEEDED = "tables orkrg and orsrg as they are read"
 
@@ -73,7 +73,7 @@ def _order(row: Any) -> ErpOrder:
     return ErpOrder(
         text(number),
         text(reference),
-        bool(completed),
+        bool(flag(completed)),
         text(authorised) == "J",
         quantity(ordered),
         quantity(delivered),

@@ -17,7 +17,6 @@ from sqlalchemy import (
     Date,
     Engine,
     Select,
-    String,
     Subquery,
     and_,
     bindparam,
@@ -28,7 +27,7 @@ from sqlalchemy import (
 
 from brekzsync.domain.erp_stock import StockLevel, StockQuantity
 from brekzsync.domain.texts import normalise_code
-from brekzsync.exact.codes import compared, paddings
+from brekzsync.exact.codes import among, compared, paddings
 from brekzsync.exact.connection import erp_errors
 from brekzsync.exact.statements import fixed, in_pages, is_goods
 from brekzsync.exact.tables import WAREHOUSE_LENGTH, GlobeTables, globe_tables
@@ -79,7 +78,8 @@ class StockRepository:
         if today is not None:
             parameters["tomorrow"] = today + timedelta(days=1)
         if warehouses:
-            parameters["warehouses"] = paddings(warehouses, WAREHOUSE_LENGTH)
+            spellings = (*warehouses, *(code.strip().upper() for code in warehouses))
+            parameters["warehouses"] = paddings(spellings, WAREHOUSE_LENGTH)
         with erp_errors(self._engine.url, NEEDED), self._engine.connect() as connection:
             for page in connection.execute(in_pages(statement), parameters).partitions():
                 for code, warehouse, *quantities in page:
@@ -104,7 +104,7 @@ def on_hand(tables: GlobeTables, narrowed: bool) -> Select[Any]:
             entry.transtype.in_([fixed(kind) for kind in _MOVING]),
             # Before tomorrow, not up to today: a day may carry a time, and SQLite compares text.
             entry.datum < bindparam("tomorrow", type_=Date),
-            *_within(entry.warehouse, narrowed),
+            *_within(entry.warehouse, tables.dialect, narrowed),
         )
         .group_by(items.c.code, entry.warehouse)
     )
@@ -127,7 +127,7 @@ def open_sales(tables: GlobeTables, narrowed: bool) -> Select[Any]:
             line.artcode.is_not(None),
             is_goods(line.ar_soort),
             line.esr_aantal > line.aant_gelev,
-            *_within(line.magcode, narrowed),
+            *_within(line.magcode, tables.dialect, narrowed),
         )
         .group_by(code, line.magcode)
     )
@@ -175,7 +175,5 @@ def _by_code(tables: GlobeTables) -> Subquery:
     return (items if tables.dialect == "mssql" else items.distinct()).subquery("items")
 
 
-def _within(warehouse: Column[Any], narrowed: bool) -> list[ColumnElement[bool]]:
-    if not narrowed:
-        return []
-    return [warehouse.in_(bindparam("warehouses", expanding=True, type_=String()))]
+def _within(warehouse: Column[str], dialect: str, narrowed: bool) -> list[ColumnElement[bool]]:
+    return [among(warehouse, dialect, "warehouses")] if narrowed else []

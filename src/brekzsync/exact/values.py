@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
 
 PRICE_DECIMALS = Decimal("0.0001")
@@ -12,7 +12,12 @@ _WIDE = Context(prec=330, rounding=ROUND_HALF_UP)  # any float, written out, has
 
 
 def text(value: Any) -> str:
-    """Without the blanks of a ``char`` column, on either side; NULL is empty."""
+    """Without the blanks of a ``char`` column, on either side; NULL is empty.
+
+    SQLite keeps what it was given, whatever the column says: a code or GTIN of digits may come as a number.
+    """
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip()
     return "" if value is None else str(value).strip()
 
 
@@ -22,8 +27,11 @@ def rounded(value: Any, decimals: Decimal) -> Decimal:
 
 
 def price(value: Any) -> Decimal | None:
-    """To 4 decimals; None for NULL, which is no price at all."""
-    return None if value is None else rounded(value, PRICE_DECIMALS)
+    """To 4 decimals; None for NULL, which is no price at all, and for what SQLite holds that is no number."""
+    try:
+        return None if text(value) == "" else rounded(value, PRICE_DECIMALS)
+    except InvalidOperation:
+        return None
 
 
 def quantity(value: Any) -> Decimal:
@@ -32,8 +40,8 @@ def quantity(value: Any) -> Decimal:
 
 
 def flag(value: Any) -> bool | None:
-    """A ``bit``; None for NULL."""
-    return None if value is None else bool(value)
+    """A ``bit``, which SQLite may keep as text; None for NULL."""
+    return None if value is None else bool(value) and value != "0"
 
 
 def day(value: Any) -> date | None:

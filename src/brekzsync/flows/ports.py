@@ -107,6 +107,9 @@ class Notes(Protocol):
     def leave(self, key: ProductKey) -> None:
         """The record is pending and was left for a later run."""
 
+    def withdraw(self, key: ProductKey) -> None:
+        """The record may not go, and nothing of it was acknowledged; a version of it may lie unread all the same."""
+
     def unchanged(self, unchanged: Unchanged) -> None:
         """The record is as acknowledged although its row moved, or is again after it failed."""
 

@@ -20,6 +20,8 @@ from brekzsync.domain.findings import Finding, passed, warning
 _HOW_TO: Final = "docs/how-to/cron.md"
 _ASSIGNMENT: Final = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*(.*?)\s*")
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_SHELLS: Final = ("sh", "dash", "bash")
+_EXECUTABLE: Final = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 _TAKEN_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -133,13 +135,17 @@ def _of_script(command: str, script: str, variables: dict[str, str], place: str)
         words = shlex.split(filled, comments=True)
     except ValueError:
         return
-    path = next((Path(word) for word in words if Path(word).name == script), None)
-    if path is None or not path.is_absolute() or "$" in str(path):
+    index = next((number for number, word in enumerate(words) if Path(word).name == script), None)
+    if index is None:
         return
+    path = Path(words[index])
+    if not path.is_absolute() or "$" in str(path):
+        return
+    is_read_by_shell = index > 0 and Path(words[index - 1]).name in _SHELLS
     try:
         if not path.is_file():
             yield f"{place} runs {path}, which does not exist."
-        elif not path.stat().st_mode & (stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH):
+        elif not is_read_by_shell and not path.stat().st_mode & _EXECUTABLE:
             yield f"{place} runs {path}, which is not executable (chmod +x {path})."
     except PermissionError:
         return

@@ -40,6 +40,11 @@ class MarketplaceHealth:
                 f"The token is not sent to {self._base_url}: anybody on the way could read it.",
                 f"Let {_SETTING} begin with https://.",
             )
+        if not (self._token.isascii() and self._token.isprintable()):
+            raise ConfigurationError(
+                "[marketplace] token holds a character that no token has.",
+                hint="Copy the API token from Shopping Feed's settings again, with nothing around it.",
+            )
         session = self._session()
         stores = {
             int(store["id"]): str(store.get("name") or store["id"])
@@ -109,7 +114,10 @@ def _listed(embedded: object, name: str) -> list[Mapping[str, Any]]:
 
 def _is_overheard(base_url: str) -> bool:
     """Whether it goes unencrypted over a network; a test's server on this machine does not."""
-    parts = urlsplit(base_url)
+    try:
+        parts = urlsplit(base_url)
+    except ValueError:  # asking will tell that it is no address
+        return False
     if parts.scheme != "http" or parts.hostname == "localhost":
         return False
     try:

@@ -31,6 +31,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from brekzsync.errors import AccessDenied, BrekzsyncError, ConfigurationError, Unavailable
+from brekzsync.logs import HIDDEN
+from brekzsync.settings.database_urls import without_password
 
 CONNECT_TIMEOUT = 10  # seconds
 _FIRST_WAIT = 0.3  # seconds
@@ -71,7 +73,7 @@ class ShopDatabase:
     @property
     def shown(self) -> str:
         """The URL as configured, without its password, for messages."""
-        return self._configured.render_as_string(hide_password=True)
+        return without_password(self._configured.render_as_string(hide_password=False), HIDDEN)
 
     @contextmanager
     def snapshot(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote_plus, unquote, unquote_plus
 
 _URL = re.compile(
     r"(?P<backend>[a-z]\w*)(?:\+(?P<driver>\w+))?://"
@@ -15,6 +17,10 @@ _PASSWORD = re.compile(r"(://[^:@/]*:)[^/]*(?=@)")
 _SECRET_PART = re.compile(
     r"([^=]*(?:pass|pwd|secret|token|key|odbc_connect)[^=]*=).*", re.IGNORECASE | re.DOTALL
 )
+_SECRET_VALUE = re.compile(r"\??[^=]*(?:pass|pwd|secret|token)[^=]*=(.*)", re.IGNORECASE | re.DOTALL)
+# Within an ODBC connection string a value that holds a semicolon stands in braces, where }} means }.
+_ODBC_SECRET = re.compile(r"\b(?:pwd|password)\s*=\s*(?:\{((?:[^}]|\}\})*)\}|([^;]*))", re.IGNORECASE)
+_KNOWN = re.compile(r"(?:sqlite|mysql|mariadb|postgresql|mssql)(?:\+\w+)?://")
 _SERVER_BACKENDS = ("mysql", "mariadb", "postgresql")
 
 
@@ -50,6 +56,25 @@ def without_password(url: str, hidden: str) -> str:
     address, question, query = masked.partition("?")
     parts = [_SECRET_PART.sub(lambda match: match[1] + hidden, part) for part in query.split("&")]
     return address + question + "&".join(parts)
+
+
+def is_database_url(text: str) -> bool:
+    """Whether a secret is a database URL, of which only parts are secret, and no token that holds ``://``."""
+    return _KNOWN.match(text) is not None
+
+
+def passwords_in(url: str) -> Iterator[str]:
+    """What a URL holds that nobody may read, as written and as meant, wherever in the URL it stands."""
+    if match := _PASSWORD.search(url):
+        written = url[match.end(1) : match.end()]
+        yield from (written, unquote(written))
+    for part in url.partition("?")[2].split("&"):
+        if match := _SECRET_VALUE.fullmatch(part):
+            yield from (match[1], unquote_plus(match[1]))
+        elif part.lower().startswith("odbc_connect="):
+            for braced, bare in _ODBC_SECRET.findall(unquote_plus(part)):
+                meant = braced or bare.strip()
+                yield from (quote_plus(meant), meant, meant.replace("}}", "}"))
 
 
 def fastest_mysql_driver() -> str:

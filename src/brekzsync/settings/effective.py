@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, SecretStr
 
-from brekzsync.settings.database_urls import without_password
+from brekzsync.settings.database_urls import is_database_url, without_password
 from brekzsync.settings.schema import Location
 from brekzsync.settings.sections import Settings
 from brekzsync.settings.toml_text import toml_key, toml_value
@@ -122,7 +122,9 @@ def shown(value: Any) -> Any:
     match value:
         case SecretStr():
             text = value.get_secret_value()
-            return without_password(text, HIDDEN) if "://" in text else HIDDEN if text else ""
+            if is_database_url(text):
+                return without_password(text, HIDDEN)
+            return HIDDEN if text else ""
         case str():
             return without_password(value, HIDDEN) if "://" in value else value
         case BaseModel():

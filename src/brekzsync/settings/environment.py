@@ -61,18 +61,15 @@ def _decoded(variables: Mapping[str, str]) -> dict[str, Any]:
     from pydantic_settings import EnvSettingsSource, SettingsError
 
     class Overrides(EnvSettingsSource):
-        """The variables given instead of ``os.environ``; a list may also be written ``2,3``."""
+        """The variables given instead of ``os.environ``; a list may also be written ``2,3`` or ``2``."""
 
         def _load_env_vars(self) -> Mapping[str, str | None]:
             return {name.lower(): value for name, value in variables.items()}
 
         def decode_complex_value(self, field_name: str, field: Any, value: Any) -> Any:
-            try:
-                return super().decode_complex_value(field_name, field, value)
-            except ValueError:
-                if isinstance(value, str) and value.lstrip()[:1] not in ("[", "{"):
-                    return [part.strip() for part in value.split(",")]
-                raise
+            if isinstance(value, str) and value.lstrip()[:1] not in ("[", "{"):
+                return [part.strip() for part in value.split(",") if part.strip()]
+            return super().decode_complex_value(field_name, field, value)
 
     # The source only reads model_config and model_fields, which every pydantic model has.
     settings_class = cast("type[BaseSettings]", Settings)

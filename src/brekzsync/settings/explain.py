@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -73,7 +74,8 @@ def unknown_section(name: str, variable: str | None = None) -> Problem:
     subject = f"{variable} names no known section" if variable else f"[{name}] is not a known section"
     if meant is None:
         return Problem(f"{subject}.", f"The sections are {', '.join(known)}.")
-    return Problem(f"{subject}. Did you mean [{meant}]?", f"Rename it to {meant}, or remove it.")
+    new = _renamed(variable, name, meant) if variable else meant
+    return Problem(f"{subject}. Did you mean [{meant}]?", f"Rename it to {new}, or remove it.")
 
 
 def _located(details: ErrorDetails, source: Path, overrides: Mapping[Location, str]) -> Problem:
@@ -120,7 +122,7 @@ def _unknown(location: Location, value: object, variable: str | None) -> Problem
     subject = f"{variable} is not a known override" if variable else f"[{section}] {name} is not a known key"
     meant = nearest(name, model.model_fields)
     if meant is not None:
-        shown = variable[: -len(name)] + meant.upper() if variable else meant
+        shown = _renamed(variable, name, meant) if variable else meant
         return Problem(f"{subject}. Did you mean '{shown}'?", f"Rename it to {shown}, or remove it.")
     return Problem(f"{subject}.", _where_it_belongs(name, section, model))
 
@@ -199,9 +201,14 @@ def _shown(value: object, secret: bool) -> str:
 
 
 def _variable_of(location: Location, overrides: Mapping[Location, str]) -> str | None:
-    """The environment variable that set this key: the longest override that leads to it."""
+    """The environment variable behind this key: the longest that leads to it, or one that goes on below."""
     path = tuple(str(part).lower() for part in location)
     for length in range(len(path), 1, -1):
         if path[:length] in overrides:
             return overrides[path[:length]]
-    return None
+    return next((variable for given, variable in overrides.items() if given[: len(path)] == path), None)
+
+
+def _renamed(variable: str, name: str, meant: str) -> str:
+    """An environment variable with one of its parts put right."""
+    return re.sub(rf"(?<=_){re.escape(name)}(?=__|$)", meant.upper(), variable, count=1, flags=re.IGNORECASE)

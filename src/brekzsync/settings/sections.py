@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, TypeVar
-from urllib.parse import unquote
 
 from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, SecretStr, model_validator
 
 from brekzsync.errors import ConfigurationError
+from brekzsync.settings.database_urls import is_database_url, passwords_in
 from brekzsync.settings.exact_xml import ExactXmlSettings
 from brekzsync.settings.fields import Section
 from brekzsync.settings.flows import OrdersSettings, ProductsSettings, ShipmentsSettings, StockSettings
@@ -133,19 +133,11 @@ def _overridden(general: SectionType, own: SectionType) -> SectionType:
 
 def _secrets_of(value: object) -> Iterator[str]:
     if isinstance(value, SecretStr):
-        yield from _secret_parts(value.get_secret_value())
+        text = value.get_secret_value()
+        yield from passwords_in(text) if is_database_url(text) else (text,)
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
             yield from _secrets_of(getattr(value, name))
     elif isinstance(value, dict):
         for entry in value.values():
             yield from _secrets_of(entry)
-
-
-def _secret_parts(value: str) -> Iterator[str]:
-    """Of a database URL only the password, as written and as meant; any other secret as a whole."""
-    if "://" not in value:
-        yield value
-    elif match := re.match(r"[^:]+://[^:@/]*:([^/]*)@", value):
-        yield match[1]
-        yield unquote(match[1])

@@ -24,11 +24,13 @@ class State:
     """An open state database. Safe to share between threads; close it when done, or use it in ``with``.
 
     ``created`` says that this opening made it: nothing it could remember is lost, there was nothing.
+    ``is_missing`` says that there is none, and this one, empty and in memory, stands in for it.
     """
 
-    def __init__(self, database: Database, *, created: bool) -> None:
+    def __init__(self, database: Database, *, created: bool, is_missing: bool = False) -> None:
         self.database = database
         self.created = created
+        self.is_missing = is_missing
         self.runs = Runs(database)
         self.locks = Locks(database, self.runs)
         self.exclusions = ExclusionList(database)
@@ -152,7 +154,7 @@ def _empty_state() -> State:
     database = Database(parse_url("sqlite://"))
     schema.bring_up(database)
     database.read_only = True
-    return State(database, created=False)
+    return State(database, created=False, is_missing=True)
 
 
 def _is_missing_file(url: URL) -> bool:

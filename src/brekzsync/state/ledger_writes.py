@@ -113,6 +113,7 @@ def _acknowledge_new_code(dialect: Dialect, row: Values) -> UpdateBase:
 def _acknowledged(row: Values) -> dict[str, Any]:
     # No value reads a column that is itself assigned: MariaDB gives those in no certain order.
     force_waits = ledger.c.force_requested > row("force")
+    begins_doubt = row("fingerprint") == literal(IN_DOUBT, DIGEST)
     return {
         "fingerprint": row("fingerprint"),
         "force_acknowledged": row("force"),
@@ -121,7 +122,8 @@ def _acknowledged(row: Values) -> dict[str, Any]:
         "status": case((force_waits, literal_column("'pending'")), else_=literal_column("'synced'")),
         "reason": case((force_waits, _QUEUED), else_=null()),
         "run_id": constant("run"),
-        "synced_at": constant("at"),
+        # Doubt is no news from the target: what it acknowledged last stays told.
+        "synced_at": case((begins_doubt, ledger.c.synced_at), else_=constant("at")),
         "updated_at": constant("at"),
         **_no_trouble(),
     }

@@ -271,7 +271,7 @@ class OpenDiagnosis:
         """What the logs say of the record, and of one that no run has looked at yet what a run would say."""
         hold = None if self._parts.flow_is_on else PendingReason.FLOW_DISABLED
         if entry is None:
-            if stopped:
+            if stopped and not in_flight:
                 return SyncState()
             reason = PendingReason.IN_FLIGHT if in_flight else hold or PendingReason.QUEUED
             return SyncState(LogStatus.PENDING, reason)

@@ -158,6 +158,8 @@ class ProductExport:
             self._parts.notes.clear(
                 Clearing(*record.key, f"became_{criterion}", known.fingerprint, known.force_acknowledged)
             )
+        elif self._parts.leases is not None:  # handed out before, perhaps, and no result came yet
+            self._parts.notes.withdraw(record.key)
 
     def _note_unchanged(self, record: SourceRecord, known: Known) -> None:
         assert known.fingerprint is not None

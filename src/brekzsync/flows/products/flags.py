@@ -218,8 +218,8 @@ def _excluded(one: WantedId, named: _Named, listed: Exclusions, wish: Wish, now:
         by_whom=wish.by_whom,
         created_at=now,
     )
-    if before is not None and before.reference == reference and wish.reason in ("", before.reason):
-        exclusion = before
+    if before is not None and wish.reason in ("", before.reason):
+        exclusion = replace(before, reference=reference)
     return Excluded(exclusion, before, keys, tuple(shared))
 
 

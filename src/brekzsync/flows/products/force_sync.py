@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -13,13 +13,19 @@ from brekzsync.domain.items import Item
 from brekzsync.domain.keys import ProductKey
 from brekzsync.domain.products import Refusal
 from brekzsync.domain.texts import normalise_code
-from brekzsync.flows.ports import Clock
+from brekzsync.flows.ports import Clock, ProductLedger, ProductSource, Version
+from brekzsync.flows.products.item_code_claims import ItemCodeClaims
+from brekzsync.flows.products.judging import Judge
 from brekzsync.flows.products.run import ItemMapping
 from brekzsync.flows.products.still_blocked import Blocked, BlockingRules, EvidenceShop, still_blocked
+from brekzsync.flows.products.versions import newcomers, version_of
 from brekzsync.flows.products.wanted import By, wanted_keys
 
+_FEW = 1000
+"""So many item codes are looked for one by one; for more the whole catalogue's are read at once."""
 
-class ForcedLedger(Protocol):
+
+class ForcedLedger(ProductLedger, Protocol):
     """The ledger of this flow and target."""
 
     def forced(self, keys: Iterable[ProductKey]) -> set[ProductKey]:
@@ -27,9 +33,6 @@ class ForcedLedger(Protocol):
 
     def request_force(self, keys: Collection[ProductKey], *, at: datetime) -> int:
         """One transaction for all; a force that waits already is left as it is."""
-
-    def documents(self, keys: Iterable[ProductKey]) -> Mapping[ProductKey, str]:
-        """What the target acknowledged, of those it acknowledged."""
 
 
 class Forced(NamedTuple):
@@ -54,6 +57,7 @@ class ForceSync:
 
     target: str
     sends_files: bool
+    flow_is_on: bool
     clock: Clock
     ledger: ForcedLedger
     exclusions: Callable[[], Exclusions]
@@ -68,11 +72,19 @@ class ForceSync:
             mapping = self.mapping(shop)
             source = shop.catalogue(mapping.salt)
             records = [record for record in source.some({key[0] for key in keys}) if record.key in keys]
-            blocked = still_blocked(shop, source, records, self.exclusions(), self.rules)
+            exclusions = self.exclusions()
+            blocked = still_blocked(shop, source, records, exclusions, self.rules)
             examined = {record.key: mapping.mapper.examine(source.combination(record)) for record in records}
             # What is not in the data shop has neither name nor price there: that says nothing new.
             elsewhere = {record.key for record in records if not record.standing.in_data_shop}
-        waiting, documents = self.ledger.forced(keys), self.ledger.documents(keys)
+            documents = self.ledger.documents(keys)
+            ready = [
+                version_of(record, None, examined[record.key].item, "", b"", 0)
+                for record in records
+                if record.key not in blocked and not examined[record.key].refusals
+            ]
+            duplicates = self._duplicates(source, mapping, exclusions, ready, documents)
+        waiting = self.ledger.forced(keys)
         return [
             Forced(
                 key,
@@ -80,10 +92,31 @@ class ForceSync:
                 key in waiting,
                 _earlier_code(documents.get(key), one.item.code),
                 blocked.get(key),
-                () if key in elsewhere else one.refusals,
+                () if key in elsewhere else (*one.refusals, *duplicates.get(key, ())),
             )
             for key, one in examined.items()
         ]
+
+    def _duplicates(
+        self,
+        source: ProductSource,
+        mapping: ItemMapping,
+        exclusions: Exclusions,
+        ready: Sequence[Version],
+        documents: Mapping[ProductKey, str],
+    ) -> dict[ProductKey, tuple[Refusal]]:
+        """Those whose item code is another's: a run refuses it, forced or not."""
+        judge = Judge(source, exclusions, bundle_components_too=self.rules.bundle_components_too)
+        claims = ItemCodeClaims(
+            source,
+            self.ledger,
+            mapping.template,
+            judge.is_eligible,
+            scan=None if len(ready) > _FEW else lambda codes: source.code_hashes(mapping.template, codes),
+        )
+        before = {key: Item.from_stored(document) for key, document in documents.items()}
+        with closing(claims):
+            return {key: (one,) for key, one in claims.refusals(newcomers(ready, before)).items()}
 
     def carry_out(self, plan: Sequence[Forced]) -> None:
         """Ask for it; repeating it changes nothing until something was sent."""

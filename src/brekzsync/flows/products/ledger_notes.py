@@ -28,7 +28,7 @@ class NotesLedger(Protocol):
 
 
 class LedgerNotes:
-    """Gathers and writes; ``cleared`` is told of keys whose acknowledgement ended."""
+    """Gathers and writes; ``cleared`` is told of keys of which nothing unread may lie there any more."""
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class LedgerNotes:
         self._failures: list[Failure] = []
         self._clearings: list[Clearing] = []
         self._left: list[ProductKey] = []
+        self._withdrawn: list[ProductKey] = []
         self._unchanged: list[Unchanged] = []
 
     def fail(self, failure: Failure) -> None:
@@ -65,6 +66,12 @@ class LedgerNotes:
         if len(self._left) >= _BATCH:
             self.flush()
 
+    def withdraw(self, key: ProductKey) -> None:
+        """The record may not go, and nothing of it was acknowledged."""
+        self._withdrawn.append(key)
+        if len(self._withdrawn) >= _BATCH:
+            self.flush()
+
     def unchanged(self, unchanged: Unchanged) -> None:
         """The record is as acknowledged although its row moved, or is again after it failed."""
         self._unchanged.append(unchanged)
@@ -74,7 +81,7 @@ class LedgerNotes:
     def flush(self) -> None:
         """Write what was gathered."""
         ledger, at = self._ledger, self._at
-        if self._failures or self._clearings or self._left or self._unchanged:
+        if self._failures or self._clearings or self._left or self._unchanged or self._withdrawn:
             self._run.verify_lock()
         if self._failures:
             ledger.record_failures(self._failures, run_id=self._run.id, at=at)
@@ -84,7 +91,9 @@ class LedgerNotes:
             ledger.record_pending(self._left, at=at)
         if self._unchanged:
             ledger.record_unchanged(self._unchanged, at=at)
-        self._failures, self._clearings, self._left, self._unchanged = [], [], [], []
+        if self._withdrawn:
+            self._cleared(self._withdrawn)
+        self._failures, self._clearings, self._left, self._unchanged, self._withdrawn = [], [], [], [], []
 
     def _clear(self) -> None:
         """In doubt, withdrawn, cleared: killed on the way, the record is neither in sync nor forgotten."""
@@ -122,6 +131,8 @@ class NoNotes:
     def clear(self, clearing: Clearing) -> None: ...
 
     def leave(self, key: ProductKey) -> None: ...
+
+    def withdraw(self, key: ProductKey) -> None: ...
 
     def unchanged(self, unchanged: Unchanged) -> None: ...
 

@@ -110,6 +110,8 @@ class ExportOutbox(ItemFolder, Protocol):
 
     def shown_bulk(self) -> list[Path]: ...
 
+    def unread_item(self, key: ProductKey) -> object | None: ...
+
     def withdraw(self, keys: Collection[ProductKey]) -> int: ...
 
 
@@ -129,6 +131,12 @@ class ServedVersions(Protocol):
     ) -> None: ...
 
     def leased(self, at: datetime) -> Iterator[Lease]: ...
+
+    def awaiting_result(self, keys: Sequence[ProductKey]) -> Collection[Lease]: ...
+
+    def renew(
+        self, versions: Sequence[tuple[ProductKey, tuple[bytes, int] | None]], *, lease_until: datetime
+    ) -> object: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +231,7 @@ class ProductRun:
         notes = (
             NoNotes()
             if request.dry_run
-            else LedgerNotes(self.ledger, opened, at=self.clock(), cleared=self.outbox.withdraw)
+            else LedgerNotes(self.ledger, opened, at=self.clock(), cleared=self._withdraw)
         )
         parts = ExportParts(
             source=source,
@@ -264,6 +272,15 @@ class ProductRun:
         return FileDelivery(
             self.outbox, mapping.writer, self.images, yesterday, announce, self._accepting(opened)
         )
+
+    def _withdraw(self, keys: Collection[ProductKey]) -> None:
+        """Take unread documents away. Nobody is at work on what lay there: let in again, it goes out at once."""
+        lying = [key for key in keys if self.lease and self.outbox.unread_item(key) is not None]
+        self.outbox.withdraw(keys)
+        if lying:
+            waiting = self.served.awaiting_result(lying)
+            versions = [((one.key_major, one.key_minor), (one.fingerprint, one.force)) for one in waiting]
+            self.served.renew(versions, lease_until=self.clock())
 
     def _announcing(self, opened: OpenRun) -> Announce:
         """Put the acknowledged versions in doubt before others are shown in their place.
