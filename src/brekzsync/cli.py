@@ -237,8 +237,12 @@ def _failed(error: BaseException, invocation: Invocation, arguments: Sequence[st
         _report(error, invocation, arguments)
         sys.stdout.flush()
         sys.stderr.flush()
-    except OSError:  # nobody reads any more; the exit code still says it
+    except OSError:  # nobody reads any more, or nothing more fits; the exit code still says it
         _abandon_output()
+        if invocation.is_json and not isinstance(
+            error, OSError
+        ):  # the document that says why was not written
+            invocation.console.error(_presentable(error))
     return code
 
 
@@ -255,6 +259,8 @@ def _report(error: BaseException, invocation: Invocation, arguments: Sequence[st
 
             command = _command_of(error, invocation)
             console.document(command, False, {"error": failure(shown)})
+        elif isinstance(error, OSError):  # the document itself is cut off
+            console.error(shown)
     elif not (console.is_cron and (isinstance(error, LockHeld) or invocation.is_known_failure)):
         console.error(shown)
 
@@ -280,6 +286,12 @@ def _presentable(error: BaseException) -> BrekzsyncError:
             shown = BrekzsyncError(error.format_message())
         case KeyboardInterrupt() | click.Abort():
             shown = Interrupted(signal.SIGINT)
+        case OSError(errno=errno.ENOSPC):
+            shown = BrekzsyncError(
+                "There is no space left where the output, or a temporary file, goes.",
+                hint="Make room there, then run the same command again.",
+                code="disk_full",
+            )
         case _:
             shown = _unexpected(error)
     shown.message, shown.hint = redact(shown.message), redact(shown.hint)

@@ -400,6 +400,25 @@ def test_a_signal_ends_the_run_politely(
         assert "Hint: Run the same command again: it finishes what is left.\n" in err
 
 
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full")
+def test_a_full_disk_behind_the_output_is_told(program: Path, tmp_path: Path) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, str(program), "attempt", "fine", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=ENVIRON,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: There is no space left where the output, or a temporary file, goes.\n"
+        "Hint: Make room there, then run the same command again.\n"
+    )
+
+
 def test_a_reader_that_goes_away_is_no_traceback(program: Path, tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, str(program), "attempt", "pour"],
