@@ -152,11 +152,11 @@ def test_pages_go_on_from_the_cursor_until_there_is_none(demo: Demo) -> None:
     whole = demo.keys("list")
     assert len(whole) == 37
     keys: list[str] = []
-    after: list[str] = []
+    after: list[str] | None = []
     while after is not None:
         page = demo.logs("list", "--json", "--limit", "10", *after).document
         keys += [record["key"] for record in page["records"]]
-        after = ["--after", page["next"]] if page["next"] else None  # type: ignore[assignment]
+        after = ["--after", page["next"]] if page["next"] else None
     assert keys == whole
 
 

@@ -416,6 +416,20 @@ def test_what_was_handed_out_and_has_no_result_yet_is_withdrawn_too(demo: Demo) 
     assert demo.unread == {"7-0", "16-0"}
 
 
+def test_what_was_handed_out_and_then_deleted_in_the_shop_is_withdrawn(demo: Demo) -> None:
+    demo.replace('output = "outbox"', 'output = "outbox"\nacknowledge = "result"')
+    demo.products("export", "7", "16")
+    demo.sql("DELETE FROM ps_product WHERE id_product = 7")
+    demo.products("export", "16")
+    assert "7-0" in demo.unread  # only a run over everything tells what is gone
+    demo.products("export", "--dry-run")
+    assert "7-0" in demo.unread
+    demo.products("export")
+    assert "7-0" not in demo.unread
+    assert "16-0" in demo.unread
+    assert 'id="7-0"' not in (demo.outbox / "index.xml").read_text(encoding="utf-8")
+
+
 def test_an_outbox_that_cannot_be_used_does_not_undo_the_exclusion(demo: Demo) -> None:
     demo.products("export")
     shutil.rmtree(demo.outbox)

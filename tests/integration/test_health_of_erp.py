@@ -46,7 +46,7 @@ def connected(url: str) -> ErpHealth:
 def machine_with(monkeypatch: pytest.MonkeyPatch, *drivers: str) -> None:
     """A machine on which these ODBC drivers are installed."""
     module = ModuleType("pyodbc")
-    module.drivers = lambda: list(drivers)  # type: ignore[attr-defined]
+    vars(module)["drivers"] = lambda: list(drivers)
     monkeypatch.setitem(sys.modules, "pyodbc", module)
 
 

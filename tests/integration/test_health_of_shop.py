@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,8 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 Make = Callable[..., ShopHealth]
 
 
-def options(**changes: object) -> ShopOptions:
-    given: dict[str, object] = {
+def options(**changes: Any) -> ShopOptions:
+    given: dict[str, Any] = {
         "table_prefix": "ps_",
         "data_shop": 1,
         "language": "",
@@ -29,7 +30,7 @@ def options(**changes: object) -> ShopOptions:
         "slots_wanted": False,
         "exclude_column": "",
     }
-    return ShopOptions(**(given | changes))  # type: ignore[arg-type]
+    return ShopOptions(**(given | changes))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,8 +120,8 @@ def test_an_export_killed_before_any_of_its_steps_is_finished_by_the_next(
     assert most > 20
     for step in range(1, most + 1):
         made = scene.start()
-        kill = {"kill" if victim == "run" else "kill_writer": step}
-        cut = made.export(*words, at=LATER, batch=BATCH, **kill)  # type: ignore[arg-type]
+        kill: dict[str, Any] = {"kill" if victim == "run" else "kill_writer": step}
+        cut = made.export(*words, at=LATER, batch=BATCH, **kill)
         _assert_cut(cut, victim, made)
         if step % 3:  # not 2 or 4: an item takes four steps
             made.read()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -33,8 +34,8 @@ def fail(ledger: Ledger, *keys: tuple[int, int]) -> None:
     ledger.record_failures([Failure(*key, "missing_price", "No price.") for key in keys], run_id=RUN, at=NOON)
 
 
-def retried(state: State, *words: str, dry_run: bool = False, **query: object) -> RetryReport:
-    asked = LogQuery(**query)  # type: ignore[arg-type]
+def retried(state: State, *words: str, dry_run: bool = False, **query: Any) -> RetryReport:
+    asked = LogQuery(**query)
     return retry(
         SyncLog(state.database), Retries(state.database), asked, words, lambda: SECOND, dry_run=dry_run
     )

@@ -308,9 +308,9 @@ def test_a_server_that_goes_away_in_the_middle(server: MariaDB, driver: str) -> 
         ledger = state.ledger("product", "exact")
         ledger.acknowledge([acknowledgement()], run_id=RUN, at=NOON)
 
-        def work(connection: object) -> None:
+        def work(connection: Connection) -> None:
             server.kill()
-            connection.exec_driver_sql("SELECT 1")  # type: ignore[attr-defined]
+            connection.exec_driver_sql("SELECT 1")
 
         error = refusal(lambda: state.database.write(work, durable=True))
         assert isinstance(error, Unavailable)

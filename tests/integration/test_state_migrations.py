@@ -11,10 +11,10 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, QueuePool, inspect
 
 from brekzsync.errors import AccessDenied, ConfigurationError
 from brekzsync.state import schema
@@ -328,4 +328,4 @@ def test_a_state_is_a_context_that_closes_itself(state_url: str) -> None:
     with open_state(state_url, create=True) as state:
         assert isinstance(state, State)
         state.runs.open("product", "exact", "", NOON)
-    assert state.engine.pool.checkedin() == 0  # type: ignore[attr-defined]
+    assert cast(QueuePool, state.engine.pool).checkedin() == 0

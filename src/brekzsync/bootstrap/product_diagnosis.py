@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from brekzsync.bootstrap.products import item_mapping, shop_options
 from brekzsync.bootstrap.state import spare_the_garbage_collector, utc_now
@@ -45,7 +45,7 @@ def product_diagnosis(settings: Settings, target: str, state: State) -> Iterator
     try:
         yield ProductDiagnosis(
             clock=utc_now,
-            open_shop=shop.open,  # type: ignore[arg-type]  # its catalogue takes its own records back, not any
+            open_shop=cast(Any, shop.open),  # its catalogue takes its own records back, not any
             mapping=lambda opened: item_mapping(own, cast(OpenShop, opened)),
             ledger=ledger,
             in_flight=lambda keys: ledger.served.awaiting_result(list(keys)),

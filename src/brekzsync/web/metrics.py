@@ -34,7 +34,7 @@ def exposition(backlog: Callable[[], Backlog]) -> bytes:
     """All figures as text. Raises what the state raises."""
     registry = CollectorRegistry()
     if os.environ.get(FOLDER_VARIABLE):
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types for it
         counts = generate_latest(registry)
     else:
         counts = generate_latest(_own)

@@ -255,7 +255,11 @@ class ProductFeed:
         parts = ExportParts(
             source=source,
             ledger=self.ledger,
-            notes=NoNotes() if opened is None else LedgerNotes(self.ledger, opened, at=now, cleared=len),
+            notes=(
+                NoNotes()
+                if opened is None
+                else LedgerNotes(self.ledger, opened, at=now, cleared=_nothing_lies_there)
+            ),
             delivery=delivery,
             mapper=mapping.mapper,
             claims=IndexedClaims(source, self.ledger, mapping.template, judge.is_eligible, self.codes),
@@ -364,6 +368,10 @@ def _minding(
     """What the document has to mind of other versions that are on their way; None for nothing."""
     others = [Item.from_stored(document) for document in earlier if document != version.document]
     return writer.unsettled(version.item, previous, others, yesterday) if others else None
+
+
+def _nothing_lies_there(_keys: Sequence[ProductKey]) -> None:
+    """Over HTTP there is no unread file to take away."""
 
 
 def _spool() -> IO[bytes]:

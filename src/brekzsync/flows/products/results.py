@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from brekzsync.domain.keys import ProductKey
 from brekzsync.domain.texts import clean, normalise_code
 from brekzsync.flows.ports import Clock
+from brekzsync.flows.products.delivery import Lease
 
 MESSAGE_LENGTH = 2000
 """Characters of the ERP's words that are kept."""
@@ -64,19 +65,6 @@ class Outcome(NamedTuple):
     message: str
 
 
-class WaitingVersion(Protocol):
-    """A version without a result."""
-
-    @property
-    def key_major(self) -> int: ...
-    @property
-    def key_minor(self) -> int: ...
-    @property
-    def fingerprint(self) -> bytes: ...
-    @property
-    def force(self) -> int: ...
-
-
 class SettledKeys(Protocol):
     """What a list of outcomes came to."""
 
@@ -93,7 +81,7 @@ class WaitingVersions(Protocol):
         self, versions: Sequence[tuple[ProductKey, Identity | None]], *, lease_until: datetime
     ) -> Sequence[bool]: ...
 
-    def versions_of_codes(self, codes: Collection[str]) -> Mapping[str, WaitingVersion]: ...
+    def versions_of_codes(self, codes: Collection[str]) -> Mapping[str, Lease]: ...
 
 
 class ProductResults:
@@ -132,7 +120,7 @@ class ProductResults:
             told[at] = Told(one, one.key, Taken.IN_FLIGHT if is_known else Taken.UNKNOWN)
 
 
-def _addressed(result: Result, found: Mapping[str, WaitingVersion]) -> Result:
+def _addressed(result: Result, found: Mapping[str, Lease]) -> Result:
     """The result with its record's key, as far as its code tells; a code belongs to the version that went out
     under it."""
     version = found.get(normalise_code(result.code)) if result.key is None and result.code else None

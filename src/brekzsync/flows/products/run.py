@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from brekzsync.domain.item_codes import CodeTemplate
 from brekzsync.domain.items import Item
-from brekzsync.domain.keys import ProductKey
+from brekzsync.domain.keys import ProductKey, WantedId
 from brekzsync.domain.ledger import IN_DOUBT, Acknowledgement, Serving
 from brekzsync.domain.outcomes import Tally
 from brekzsync.domain.products import ItemMapper
@@ -44,6 +45,7 @@ from brekzsync.flows.products.ledger_notes import LedgerNotes, NoNotes, NotesLed
 from brekzsync.flows.products.wanted import By, KnowsIds, wanted_keys
 
 FLOW = "product"
+_LOOKED_UP_AT_ONCE = 1000
 Progress = Callable[[int | None], AbstractContextManager[Callable[[int], None]]]
 """Opens a progress bar for about so many records; what it yields is told of each batch."""
 
@@ -113,6 +115,8 @@ class ExportOutbox(ItemFolder, Protocol):
     def unread_item(self, key: ProductKey) -> object | None: ...
 
     def withdraw(self, keys: Collection[ProductKey]) -> int: ...
+
+    def unread_items(self) -> Iterator[ProductKey]: ...
 
 
 class ExportLedger(ProductLedger, NotesLedger, Protocol):
@@ -198,6 +202,8 @@ class ProductRun:
             export.on_progress(advance)
             try:
                 export.run()
+                if files and wanted is None and self.lease is not None:
+                    self._withdraw_of_deleted(opened, shop)
             except BaseException as error:
                 with suppress(BrekzsyncError):  # what was delivered until then lies there and is listed
                     if files and isinstance(error, PermanentError) and error.code == "writer_vanished":
@@ -272,6 +278,16 @@ class ProductRun:
         return FileDelivery(
             self.outbox, mapping.writer, self.images, yesterday, announce, self._accepting(opened)
         )
+
+    def _withdraw_of_deleted(self, opened: OpenRun, shop: OpenShop) -> None:
+        """Take away what lies unread of records the shop no longer has. One that was handed out and has no result
+        yet is not in the ledger, so the comparison does not miss it."""
+        lying = self.outbox.unread_items()
+        while some := list(islice(lying, _LOOKED_UP_AT_ONCE)):
+            there = shop.keys_of([WantedId(*key) for key in some])[0]
+            if gone := set(some) - there:
+                opened.verify_lock()
+                self._withdraw(gone)
 
     def _withdraw(self, keys: Collection[ProductKey]) -> None:
         """Take unread documents away. Nobody is at work on what lay there: let in again, it goes out at once."""

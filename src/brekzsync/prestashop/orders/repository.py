@@ -19,6 +19,7 @@ from brekzsync.prestashop.orders.decoding import OrderDecoder, ShopContext
 from brekzsync.prestashop.orders.pages import OrderPages
 from brekzsync.prestashop.orders.queries import OrderQueries
 from brekzsync.prestashop.orders.tables import order_tables
+from brekzsync.prestashop.queries import Raw
 from brekzsync.prestashop.shops import check_tables, read_settings, time_zone_of
 from brekzsync.prestashop.tables import shop_tables
 
@@ -130,8 +131,8 @@ class OpenOrders:
         for batch in _batches(ids):
             yield from self._pages.slips(batch)
 
-    def _takes(self, id_shop: object) -> bool:
-        return not self._chosen or number(id_shop) in self._chosen  # type: ignore[arg-type]
+    def _takes(self, id_shop: Raw) -> bool:
+        return not self._chosen or number(id_shop) in self._chosen
 
 
 def _batches(ids: Collection[int]) -> Iterator[list[int]]:
