@@ -30,6 +30,8 @@ Try next:
   Change a price in the shop, then export again: that item is sent, alone.
     $VENV/bin/python -c "import sqlite3; c = sqlite3.connect('demo/shop.db'); c.execute('UPDATE ps_product_shop SET price = 19.95 WHERE id_product = 7'); c.commit()"
     $export_products
+  Ask why a product is not in Exact, and what to do about it:
+    ${export_products% export} diagnose 2-202
   See what would be sent, with nothing written:
     $export_products --full --dry-run
   The same for a program to read:
