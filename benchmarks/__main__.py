@@ -29,6 +29,7 @@ from benchmarks.product_export import FULL_BULK, SINGLE_FILES, Export, catalogue
 from benchmarks.report import Report, document, page, show
 from benchmarks.results import rows
 from benchmarks.rounds import measure
+from benchmarks.serving import Serving, index_cases, serving_cases
 from tests.services.mariadb import MariaDB, MariaDBFailed, MariaDBMissing
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/benchmarks.md"
@@ -83,8 +84,10 @@ def _measure(options: argparse.Namespace) -> int:
         cases.append(help_case(folder))
         cases += diagnosis_cases(catalogues[plan.base], drivers[0], folder)
         cases += single_file_cases(catalogues[single_files], drivers[0], folder)
+        cases += serving_cases(catalogues[plan.base], drivers[0], folder)
         if plan.larger:
             cases += catalogue_cases(catalogues[plan.larger], drivers[:1], folder, again=False)
+            cases += index_cases(Serving.prepared(catalogues[plan.larger], drivers[0], folder))
         figures = measure(cases, options.rounds, talk)
         report = Report(
             rows=rows(

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SAMPLE_SECONDS = 0.02
 
@@ -78,11 +79,11 @@ def run(
             start_new_session=True,
         )
         try:
-            memory = _watch(process) if watch else None
+            memory = watch_until_end(process) if watch else None
             code = process.wait()
             seconds = time.perf_counter() - started
         finally:
-            _end(process)
+            end(process)
         if code not in accepted:
             complaints.seek(0)
             said = complaints.read().decode(errors="replace").strip()
@@ -95,7 +96,8 @@ def _cpu_of_children() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[Any]) -> None:
+    """End a program that leads a session, and what it started."""
     # The session may outlive its leader: children of a killed program.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
@@ -105,7 +107,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 # --- memory ----------------------------------------------------------------------------------------------
 
 
-def _watch(process: subprocess.Popen[bytes]) -> Memory | None:
+def watch_until_end(process: subprocess.Popen[Any]) -> Memory | None:
     """The peaks until the process ends. A peak between two samples goes unseen; it is short."""
     if sys.platform != "linux":
         return None

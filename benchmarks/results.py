@@ -9,6 +9,7 @@ from enum import StrEnum
 from benchmarks.machine import DRIVERS
 from benchmarks.measure import Measured, Memory
 from benchmarks.product_export import SINGLE_FILES
+from benchmarks.serving import WEBSERVICE_PRODUCTS, WEBSERVICE_REQUESTS
 
 MIB = 1024**2
 # The limits are meant for this many combinations; with fewer, starting the process outweighs the work.
@@ -21,12 +22,18 @@ class Verdict(StrEnum):
     AIM = "aim met"
     OK = "ok"
     OVER = "over"
+    UNDER = "under"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the limit is."""
+        return self in (Verdict.AIM, Verdict.OK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """Ours beside a reference, in seconds or MiB. ``limit`` and ``aim`` are ratios (MiB where there is no
-    reference), None where nothing is demanded."""
+    """Ours beside a reference, in seconds, MiB or how many a second. ``limit`` and ``aim`` are ratios (what the unit
+    says where there is no reference), None where nothing is demanded; of how many a second they are the least."""
 
     group: str
     measure: str
@@ -38,6 +45,11 @@ class Row:
     memory: Memory | None = None
 
     @property
+    def is_rate(self) -> bool:
+        """Whether more is better."""
+        return self.unit == "/s"
+
+    @property
     def ratio(self) -> float | None:
         return self.ours / self.reference if self.reference else None
 
@@ -46,6 +58,8 @@ class Row:
         if self.limit is None:
             return None
         value = self.ours if self.ratio is None else self.ratio
+        if self.is_rate:
+            return Verdict.UNDER if value < self.limit else Verdict.OK
         if value > self.limit:
             return Verdict.OVER
         return Verdict.AIM if self.aim is not None and value <= self.aim else Verdict.OK
@@ -74,6 +88,7 @@ def rows(
         *_catalogue_rows(figures, base, drivers),
         *_diagnosis_rows(figures, base, drivers[0]),
         _single_files_row(figures, single_files, drivers[0]),
+        *_serving_rows(figures, base, drivers[0]),
     ]
     if larger is not None:
         found += _scale_rows(figures, base, larger, drivers[0])
@@ -153,6 +168,37 @@ def _single_files_row(figures: Figures, size: int, driver: str) -> Row:
     return replace(row, limit=1.5) if size >= SINGLE_FILES else row
 
 
+def _serving_rows(figures: Figures, size: int, driver: str) -> Iterator[Row]:
+    """What a service answers, beside what PrestaShop's own does."""
+    judged = size >= JUDGED_FROM
+    for name, measure, reference, limit in (
+        ("one", "GET product, 1 client", WEBSERVICE_REQUESTS, 10.0),
+        ("eight", "8 clients, 2 workers", WEBSERVICE_REQUESTS, 15.0),
+        ("bulk", "items by the 500", WEBSERVICE_PRODUCTS, 40.0),
+    ):
+        yield Row(
+            group=f"{size:,} combinations, {DRIVERS[driver]}, served over HTTP",
+            measure=measure,
+            unit="/s",
+            ours=1 / figures.best(f"serve {name} {size}"),
+            reference=reference,
+            limit=limit if judged else None,
+        )
+    yield _index_row(figures, size, driver)
+
+
+def _index_row(figures: Figures, size: int, driver: str) -> Row:
+    name = f"serve index {size}"
+    return Row(
+        group=f"{size:,} combinations, {DRIVERS[driver]}, served over HTTP",
+        measure="index, all pages",
+        unit="s",
+        ours=figures.best(name),
+        reference=None,
+        memory=figures.memory.get(name),
+    )
+
+
 def _scale_rows(figures: Figures, base: int, larger: int, driver: str) -> Iterator[Row]:
     small, large = f"first {driver} {base}", f"first {driver} {larger}"
     judged = base >= JUDGED_FROM
@@ -169,3 +215,12 @@ def _scale_rows(figures: Figures, base: int, larger: int, driver: str) -> Iterat
         yield replace(memory, limit=1.2) if judged else memory
     yield _against(figures, "export --full --bulk", large, f"xml {larger}")
     yield _against(figures, "nothing changed", f"unchanged {driver} {larger}", f"batch {larger}")
+    index = _index_row(figures, larger, driver)
+    yield index
+    before = figures.memory.get(f"serve index {base}")
+    if index.memory and before:
+        peaks = index.memory.judged / MIB, before.judged / MIB
+        memory = replace(
+            index, measure="  its memory", unit="MiB", ours=peaks[0], reference=peaks[1], memory=None
+        )
+        yield replace(memory, limit=1.2) if judged else memory

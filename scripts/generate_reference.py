@@ -108,7 +108,7 @@ def configuration() -> Iterator[str]:
         f"`[{name}]` (all but `{'`, `'.join(keys)}`)" for name, keys in sorted(USED_KEYS.items())
     )
     keys = ", ".join(f"`[{section}] {key}`" for section, unused in UNUSED_KEYS.items() for key in unused)
-    yield _UNUSED.format(sections=f"{sections}, {partly}", keys=keys).rstrip()
+    yield _UNUSED.format(sections=", ".join(filter(None, (sections, partly))), keys=keys).rstrip()
 
 
 def _section(name: str, model: type[BaseModel]) -> Iterator[str]:

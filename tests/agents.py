@@ -59,6 +59,8 @@ if mode == "hang":
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
     (here / "hanging.pids").write_text(f"{os.getpid()} {child.pid}")
     time.sleep(300)
+if mode == "killed":
+    os.kill(os.getpid(), 9)
 if mode == "crash":
     take(codes[0])
     os._exit(3)
@@ -96,12 +98,15 @@ class Record:
     version: str
     price: bool = False
     is_leased: bool = False
-    served: int = 0
+    claimed_by: str = ""
 
 
 @dataclass
 class FakeShop:
-    """``records`` are pending by id; ``misbehave`` may answer a request instead: (status, body) or None."""
+    """``records`` are pending by id; ``misbehave`` may answer a request instead: (status, body) or None.
+
+    With ``claims`` a record is given to one reader only, as orders are.
+    """
 
     records: dict[str, Record] = field(default_factory=dict)
     results: list[dict[str, str]] = field(default_factory=list)
@@ -110,6 +115,7 @@ class FakeShop:
     misbehave: Callable[[str, str], tuple[int, bytes] | None] = lambda method, path: None
     page: int = 500
     url: str = ""
+    claims: bool = False
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def offer(self, *codes: str, price: bool = False) -> None:
@@ -142,7 +148,7 @@ class FakeShop:
                 return self._settle(json.loads(body))
             if parts.path == "/exact/products":
                 return self._index(parse_qs(parts.query))
-            return self._document(parts.path.rpartition("/")[2])
+            return self._document(parts.path.rpartition("/")[2], headers.get("X-Claim", ""))
 
     def _index(self, query: dict[str, list[str]]) -> tuple[int, dict[str, str], bytes]:
         after = query.get("next", [""])[0]
@@ -158,11 +164,13 @@ class FakeShop:
         body = f'<Index topic="Items" count="{len(page)}" more="{int(more)}" next="{following}">\n{entries}</Index>'
         return 200, {}, body.encode()
 
-    def _document(self, id_: str) -> tuple[int, dict[str, str], bytes]:
+    def _document(self, id_: str, claim: str) -> tuple[int, dict[str, str], bytes]:
         record = self.records.get(id_)
         if record is None:
             return 404, {}, f'<Error code="unknown"><Message>No {escape(id_)}.</Message></Error>'.encode()
-        record.is_leased = True
+        if self.claims and record.is_leased and (not claim or claim != record.claimed_by):
+            return 409, {}, b'<Error code="in_flight"><Message>Another reader has it.</Message></Error>'
+        record.is_leased, record.claimed_by = True, claim
         self.served[id_] += 1
         return 200, {"X-Version": record.version}, document_of(record.code, price=record.price)
 

@@ -30,6 +30,7 @@ TOKEN = "let-me-in-please"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 BASIC = {"Authorization": "Basic " + base64.b64encode(f"exact:{TOKEN}".encode()).decode()}
 _PATIENCE = 30.0  # seconds
+_TOPICS = {"products": "Items", "orders": "Orders", "refunds": "Refunds"}
 
 
 @dataclass(slots=True)
@@ -48,16 +49,16 @@ class Serving:
     def get(self, path: str, **given: Any) -> httpx2.Response:
         return self.client.get(f"/exact/{path}", **given)
 
-    def index(self, query: str = "") -> list[dict[str, str]]:
+    def index(self, query: str = "", of: str = "products") -> list[dict[str, str]]:
         """The entries of a page of the index."""
-        return [dict(entry.attrib) for entry in self.page(query)]
+        return [dict(entry.attrib) for entry in self.page(query, of)]
 
-    def page(self, query: str = "") -> Any:
+    def page(self, query: str = "", of: str = "products") -> Any:
         """The root of a page of the index."""
-        answer = self.get(f"products{query}")
+        answer = self.get(f"{of}{query}")
         assert answer.status_code == 200, answer.text
         root = etree.fromstring(answer.content)
-        assert (root.tag, root.get("topic"), root.get("count")) == ("Index", "Items", str(len(root)))
+        assert (root.tag, root.get("topic"), root.get("count")) == ("Index", _TOPICS[of], str(len(root)))
         return root
 
     def pending(self) -> set[str]:
@@ -83,9 +84,9 @@ class Serving:
         assert self.schema.validate(root), self.schema.error_log.last_error
         return root
 
-    def report(self, *results: Mapping[str, str]) -> dict[str, Any]:
+    def report(self, *results: Mapping[str, str], of: str = "products") -> dict[str, Any]:
         """Post results as JSON; the answer."""
-        answer = self.client.post("/exact/products/results", json={"results": list(results)})
+        answer = self.client.post(f"/exact/{of}/results", json={"results": list(results)})
         assert answer.status_code == 200, answer.text
         told: dict[str, Any] = answer.json()
         return told

@@ -29,6 +29,7 @@ from typing import Any
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: orphans become our children, so that their end can be waited for
 _PATIENCE = 10  # seconds an orphan has to end by itself
 _IMPORTED = (
+    "brekzsync.bootstrap.orders",
     "brekzsync.bootstrap.products",
     "brekzsync.cli",
     "brekzsync.commands.product_reports",
@@ -76,7 +77,7 @@ class Steps:
         """Remember every document that is visible now; their paths and inodes in the order a reader takes them."""
         outbox, seen = self.order["outbox"], self.order["seen"]
         visible = []
-        for folder in (outbox, f"{outbox}/items"):
+        for folder in (outbox, f"{outbox}/items", f"{outbox}/orders"):
             with suppress(FileNotFoundError), self._scan(folder) as entries:
                 found = [
                     (entry.path, entry.inode())
@@ -89,7 +90,7 @@ class Steps:
                 self._link(path, f"{seen}/{inode}.xml")
                 size = os.stat(f"{seen}/{inode}.xml").st_size
                 folder, _, name = path.rpartition("/")
-                if not folder.endswith("/items"):
+                if not folder.endswith(("/items", "/orders")):
                     with suppress(FileNotFoundError, FileExistsError):
                         self._link(f"{folder}/.{name[:-4]}.entries", f"{seen}/{inode}.entries")
                 self.note("appeared", f"{self.order['number']} {inode} {size} {name}")
@@ -145,6 +146,7 @@ def _instrument_run(steps: Steps) -> None:
     """What only the run does: the state, the writer's start; and the time it believes it is."""
     from sqlalchemy import Engine, event
 
+    from brekzsync.bootstrap import orders as order_bootstrap
     from brekzsync.bootstrap import products as bootstrap
     from brekzsync.flows.products import export as product_export
 
@@ -172,7 +174,7 @@ def _instrument_run(steps: Steps) -> None:
         times["now"] += timedelta(seconds=order["drift"])
         return times["now"]
 
-    bootstrap.utc_now = clock
+    bootstrap.utc_now = order_bootstrap.utc_now = clock
 
 
 def _run(order: dict[str, Any]) -> int:

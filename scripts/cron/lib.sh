@@ -65,7 +65,12 @@ run_script() {
     if [ "$(severity "$code")" -ge 8 ]; then
         printf '%s\n' "${1#"$CRON/"} broke off with exit code $code." >&2 # brekzsync cannot have said it itself
     fi
-    if [ "$(severity "$code")" -gt "$(severity "$worst")" ]; then worst=$code; fi
+    note_worst "$code"
+}
+
+# note_worst CODE: keeps the worst exit code in worst, which the caller has set to 0 first.
+note_worst() {
+    if [ "$(severity "$1")" -gt "$(severity "$worst")" ]; then worst=$1; fi
 }
 
 # How bad an exit code is: first what the next run settles by itself, then what waits for a person.

@@ -36,6 +36,8 @@ class Noun(NamedTuple):
 
 NOUNS = {
     "products": Noun("brekzsync.commands.products:products", "Send products to the ERP."),
+    "orders": Noun("brekzsync.commands.orders:orders", "Send orders to the ERP, each exactly once."),
+    "refunds": Noun("brekzsync.commands.orders:refunds", "Send refunds to the ERP, each exactly once."),
     "status": Noun("brekzsync.commands.status:status", "Show how the flows are, and which is overdue."),
     "logs": Noun("brekzsync.commands.logs:logs", "Look up what became of every record."),
     "flows": Noun("brekzsync.commands.flows:flows", "Switch flows off and on."),

@@ -272,10 +272,10 @@ def _run_killable(config: Path, last: int) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def _killed_at(last: int, folder: Path) -> bool:
+def _killed_at(last: int, folder: Path, *, claims: bool) -> bool:
     """Kill the second run of two at a step and let others finish; whether it got as far as that step."""
     exact = FakeExact(folder)
-    with serving(FakeShop()) as shop:
+    with serving(FakeShop(claims=claims)) as shop:
         shop.offer("A", "B", "C")
         config = exact.configure(shop, batch=2)
 
@@ -310,12 +310,14 @@ def test_killed_at_some_steps_it_loses_and_repeats_nothing(tmp_path: Path) -> No
     assert steps > 40
 
     # The rest of them: the test below.
-    assert all(_killed_at(last, tmp_path / f"at {last}") for last in range(3, steps - 10, 9))
+    for last in range(3, steps - 10, 9):
+        assert _killed_at(last, tmp_path / f"at {last}", claims=last % 2 == 0)
 
 
 @pytest.mark.long
-def test_killed_at_any_step_it_loses_and_repeats_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("claims", [False, True])
+def test_killed_at_any_step_it_loses_and_repeats_nothing(tmp_path: Path, claims: bool) -> None:
     last = 1
-    while _killed_at(last, tmp_path / f"at {last}"):
+    while _killed_at(last, tmp_path / f"at {last}", claims=claims):
         last += 1
     assert last > 40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import stat
 import tomllib
@@ -161,7 +162,7 @@ def test_without_any_file_the_offered_command_makes_the_one_that_was_looked_for(
 # --- check -----------------------------------------------------------------------------------------------
 
 
-def test_the_demo_has_the_one_rate_without_a_code(run: Program, demo: Path) -> None:
+def test_the_demo_names_what_its_data_leaves_out_on_purpose(run: Program, demo: Path) -> None:
     done = run("--config", str(demo), "config", "check", "--json")
 
     assert done.code == 0
@@ -177,19 +178,41 @@ def test_the_demo_has_the_one_rate_without_a_code(run: Program, demo: Path) -> N
                 "key": "vat_codes",
                 "message": "The tax rate 13 % has no VAT code: 1 product (such as 25-0) would be sent without VAT.",
                 "remedy": 'Add 13 = "…" to vat_codes: Exact\'s VAT code for 13 % in NL.',
-            }
-        ],
-        "not_checked": [
+            },
             {
-                "what": "order states, payment modules, carriers",
-                "why": "the shop's database has no ps_order_state, ps_order_state_lang …, or not for this user",
-            }
+                "severity": "warning",
+                "section": "orders",
+                "key": "payment_methods",
+                "message": "The payment module ps_cashondelivery (1 of the last 20 orders) has no payment method.",
+                "remedy": 'Add ps_cashondelivery = "…" to payment_methods: Exact\'s code of one character.',
+            },
+            {
+                "severity": "warning",
+                "section": "orders",
+                "key": "delivery_methods",
+                "message": "The carrier Fietskoerier (1 of the last 20 orders) has no delivery method.",
+                "remedy": 'Add 5 = "…" to delivery_methods: Exact\'s code of at most 5 characters.',
+            },
+            {
+                "severity": "warning",
+                "section": "exact_xml",
+                "key": "vat_codes",
+                "message": "The tax rate 7 % of DE (1 of the last 20 orders) has no VAT code: such orders fail.",
+                "remedy": 'Add "DE:7" = "…" to vat_codes: Exact\'s VAT code for 7 % in DE.',
+            },
         ],
+        "not_checked": [],
     }
 
 
-def test_with_the_line_added_nothing_is_wrong(run: Program, demo: Path) -> None:
-    text = demo.read_text(encoding="utf-8").replace('9 = "1"\n', '9 = "1"\n13 = "3"\n')
+def test_with_the_lines_added_nothing_is_wrong(run: Program, demo: Path) -> None:
+    text = demo.read_text(encoding="utf-8")
+    for before, added in (
+        ('9 = "1"\n', '13 = "3"\n"DE:7" = "D1"\n'),
+        ("payment_methods = {", ' ps_cashondelivery = "C",'),
+        ("delivery_methods = {", ' 5 = "BIKE",'),
+    ):
+        text = text.replace(before, before + added, 1)
     demo.write_text(text, encoding="utf-8")
 
     done = run("--config", str(demo), "config", "check")
@@ -197,12 +220,81 @@ def test_with_the_line_added_nothing_is_wrong(run: Program, demo: Path) -> None:
     assert (done.code, done.out) == (0, f"{demo}: nothing is wrong.\n")
 
 
+def without_orders(demo: Path) -> None:
+    """The demo as somebody has it who exports products only."""
+    before, orders, after = re.split(r"(?s)(\[orders\].*?)(?=\[state\])", demo.read_text(encoding="utf-8"))
+    assert orders
+    demo.write_text(f"{before}[orders]\n{after}", encoding="utf-8")
+
+
 def test_products_that_are_not_exported_need_no_vat_code(run: Program, demo: Path) -> None:
+    without_orders(demo)
     with closing(sqlite3.connect(demo.parent / "shop.db")) as shop:
         shop.execute("UPDATE ps_product_shop SET active = 0 WHERE id_product = 25")
         shop.commit()
 
     assert run("--config", str(demo), "config", "check", "--json").document["findings"] == []
+
+
+def test_who_says_nothing_of_orders_hears_nothing_of_them(run: Program, demo: Path) -> None:
+    without_orders(demo)
+
+    document = run("--config", str(demo), "config", "check", "--json").document
+
+    assert where(document, "warning") == ["[exact_xml] vat_codes"]
+    assert document["not_checked"] == [
+        {"what": "orders and refunds", "why": "[orders] says nothing, so none are exported"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            "DELETE FROM Items WHERE ItemCode IN ('SHIPPING', 'REFUND')",
+            [
+                "[orders] shipping_item: Exact has no item SHIPPING: orders that need it would fail.",
+                "[orders] refund_item: Exact has no item REFUND: orders that need it would fail.",
+            ],
+        ),
+        ("UPDATE Items SET ItemCode = ' refund ' WHERE ItemCode = 'REFUND'", []),
+    ],
+)
+def test_the_items_orders_are_booked_on_are_looked_for_in_exact(
+    run: Program, demo: Path, change: str, told: list[str]
+) -> None:
+    with closing(sqlite3.connect(demo.parent / "erp.db")) as erp:
+        erp.execute(change)
+        erp.commit()
+
+    done = run("--config", str(demo), "config", "check", "--json")
+
+    found = [
+        f"[{one['section']}] {one['key']}: {one['message']}"
+        for one in done.document["findings"]
+        if one["severity"] == "error"
+    ]
+    assert (done.code, found) == (78 if told else 0, told)
+
+
+@pytest.mark.parametrize(
+    ("erp", "why"),
+    [
+        ("", "[erp] database is empty"),
+        ("sqlite:///gone.db", "gone.db"),
+    ],
+)
+def test_an_erp_that_cannot_be_asked_is_told_and_no_error(
+    run: Program, demo: Path, erp: str, why: str
+) -> None:
+    text = demo.read_text(encoding="utf-8").replace("sqlite:///erp.db", erp)
+    demo.write_text(text, encoding="utf-8")
+
+    done = run("--config", str(demo), "config", "check", "--json")
+
+    (left,) = done.document["not_checked"]
+    assert (done.code, left["what"]) == (0, "whether Exact has the items of [orders]")
+    assert why in left["why"]
 
 
 def test_all_mistakes_of_a_file_are_findings_each_at_its_place(run: Program, tmp_path: Path) -> None:
@@ -250,8 +342,9 @@ def test_everything_the_shop_does_not_have_is_found_at_once(
             prestashop,
             'language = "xx"',
             '[products]\nexclude_column = "product.nope"',
-            '[exact_xml]\ncurrency = "USD"\nlanguage_slots = { qq = 1 }\nvat_codes = { 21 = "2" }',
-            '[orders]\nready_states = [2, 99]\nshops = ["Nowhere"]',
+            '[exact_xml]\ncurrency = "USD"\nlanguage_slots = { qq = 1 }\nvat_codes = { 21 = "2", "US:0" = "0" }',
+            '[orders]\nready_states = [2, 99]\nshops = ["Nowhere"]\nrounding_vat_code = "0"',
+            *(f'{kind}_item = "X"' for kind in ("shipping", "wrapping", "discount", "refund", "rounding")),
             'payment_methods = { ps_checkpayment = "C", ps_wirepayment = "B" }',
             'delivery_methods = { 1 = "PICK", 2 = "PNL" }',
             "[marketplace]\nshipped_states = [77]",
@@ -273,17 +366,20 @@ def test_everything_the_shop_does_not_have_is_found_at_once(
         ],
     )
     assert where(done.document, "warning") == ["[orders] payment_methods"]  # cash on delivery
-    assert done.document["not_checked"] == []
+    assert [left["why"] for left in done.document["not_checked"]] == ["[erp] database is empty"]
 
 
 def test_warnings_alone_are_shown_and_no_failure(
     run: Program, prestashop: PrestaShopDatabase, tmp_path: Path
 ) -> None:
-    configure(tmp_path, shop_of(prestashop))
+    configure(tmp_path, shop_of(prestashop, '[orders]\nshipping_item = "S"'))
 
     done = run("config", "check")
 
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err) == (
+        0,
+        "Not checked: whether Exact has the items of [orders]; [erp] database is empty.\n",
+    )
     assert done.out.startswith("Warnings")
     assert 'Add 21 = "…" to vat_codes' in done.out
     assert 'Add ps_wirepayment = "…" to payment_methods' in done.out
@@ -299,11 +395,21 @@ def test_each_target_is_checked_and_what_they_share_told_once(run: Program, demo
 
     document = run("--config", str(demo), "config", "check", "--json").document
 
-    rates = [(one["section"], one["message"].partition(" has")[0]) for one in document["findings"]]
+    rates = [
+        (one["section"], re.split(r" has| \(", one["message"])[0])
+        for one in document["findings"]
+        if one["key"] == "vat_codes"
+    ]
     assert rates == [
         ("exact_xml", "The tax rate 13 %"),
         ("targets.be.exact_xml", "The tax rate 21 %"),
         ("targets.be.exact_xml", "The tax rate 9 %"),
+        ("exact_xml", "The tax rate 7 % of DE"),
+        ("targets.be.exact_xml", "The tax rate 21 % of NL"),
+        ("targets.be.exact_xml", "The tax rate 21 % of BE"),
+        ("targets.be.exact_xml", "The tax rate 7 % of DE"),
+        ("targets.be.exact_xml", "The tax rate 19 % of DE"),
+        ("targets.be.exact_xml", "The tax rate 9 % of NL"),
     ]
 
 
@@ -351,8 +457,8 @@ def test_nothing_in_the_shop_or_beside_the_file_is_changed(run: Program, demo: P
 
 def test_cron_hears_of_errors_only(run: Program, demo: Path) -> None:
     assert run("--config", str(demo), "config", "check", "--cron") == (0, "", "")
-    with demo.open("a", encoding="utf-8") as file:
-        file.write('[orders]\nshops = ["LU"]\n')
+    text = demo.read_text(encoding="utf-8").replace("[orders]\n", '[orders]\nshops = ["LU"]\n')
+    demo.write_text(text, encoding="utf-8")
     assert run("--config", str(demo), "config", "check", "--cron") == (
         78,
         "[orders] shops: LU is no shop of this PrestaShop. Name one of: NL (1), BE (2), DE (3).\n",
@@ -385,7 +491,7 @@ def test_the_whole_configuration_is_one_document(run: Program, demo: Path) -> No
     document = run("--config", str(demo), "config", "show", "--json").document
 
     assert (document["file"], document["target"]) == (str(demo), None)
-    assert document["configuration"]["exact_xml"]["vat_codes"] == {"21": "2", "9": "1"}
+    assert document["configuration"]["exact_xml"]["vat_codes"]["21"] == "2"
     assert document["configuration"]["shop"]["image_dir"] is None
     assert document["origins"]["exact_xml"]["vat_codes"] == {"origin": "file", "source": None}
     assert document["origins"]["shop"]["image_dir"] == {"origin": "default", "source": None}

@@ -19,6 +19,7 @@ DROP_IN = ROOT / "scripts/cron/cron.d/brekzsync"
 EVERY_05_MINS = "scripts/cron/cron_every_05_mins.sh"
 NIGHTLY = "scripts/cron/cron_nightly.sh"
 START_PRODUCTS = "scripts/cron/every_05_mins/exact/start_products.sh"
+START_ORDERS = "scripts/cron/every_05_mins/exact/start_orders.sh"
 
 Outcome = tuple[int, str, str]
 
@@ -56,6 +57,10 @@ class Cron:
         file.chmod(0o755)
         return file
 
+    def without_orders(self) -> None:
+        """Leave the one script that calls one command."""
+        (self.checkout / START_ORDERS).unlink()
+
     def fake(self, text: str) -> str:
         """A stand-in for brekzsync, to be named by $BREKZSYNC."""
         return str(self.program("fake programs/brekzsync", text))
@@ -86,11 +91,55 @@ def test_start_products_exports_to_the_outbox_where_there_is_no_agent(cron: Cron
     assert cron.script(START_PRODUCTS, BREKZSYNC=fake) == (3, "--cron products export\n", "")
 
 
+def test_start_orders_settles_then_asks_the_agent_for_orders_and_refunds(cron: Cron) -> None:
+    code, said, errors = cron.script(START_ORDERS, BREKZSYNC=cron.fake('echo "$@"'))
+
+    assert (code, errors) == (0, "")
+    assert said.splitlines() == [
+        "--cron orders settle",
+        "--cron agent start orders --if-configured",
+        "--cron agent start refunds --if-configured",
+    ]
+
+
+def test_start_orders_exports_to_the_outbox_where_there_is_no_agent(cron: Cron) -> None:
+    fake = cron.fake('[ "$2" != agent ] || exit 4; echo "$@"')
+
+    code, said, errors = cron.script(START_ORDERS, BREKZSYNC=fake)
+
+    assert (code, errors) == (0, "")
+    assert said.splitlines() == ["--cron orders settle", "--cron orders export", "--cron refunds export"]
+
+
+@pytest.mark.parametrize(
+    ("settle", "orders", "refunds", "worst"),
+    [(0, 3, 75, 3), (78, 0, 0, 78), (0, 1, 69, 1), (3, 0, 69, 69), (0, 0, 75, 75), (0, 75, 0, 75)],
+)
+@pytest.mark.parametrize("has_agent", [True, False])
+def test_one_failing_of_orders_and_refunds_never_stops_the_other(
+    cron: Cron, has_agent: bool, settle: int, orders: int, refunds: int, worst: int
+) -> None:
+    agent = "" if has_agent else "exit 4"
+    fake = cron.fake(
+        f"""case "$*" in
+        *settle*) exit {settle} ;;
+        *agent*) {agent} ;;
+        esac
+        case "$*" in
+        *orders*) echo orders; exit {orders} ;;
+        *refunds*) echo refunds; exit {refunds} ;;
+        esac"""
+    )
+
+    assert cron.script(START_ORDERS, BREKZSYNC=fake) == (worst, "orders\nrefunds\n", "")
+
+
 @pytest.mark.parametrize("code", [0, 3, 75, 78])
 @pytest.mark.parametrize("script", [START_PRODUCTS, EVERY_05_MINS])
 def test_what_the_command_says_and_how_it_ends_is_passed_on_and_nothing_added(
     cron: Cron, script: str, code: int
 ) -> None:
+    cron.without_orders()
     fake = cron.fake(f"echo said; echo complained >&2; exit {code}")
 
     assert cron.script(script, BREKZSYNC=fake) == (code, "said\n", "complained\n")
@@ -105,6 +154,7 @@ def test_nothing_is_printed_when_all_is_well_or_another_run_is_at_work(cron: Cro
 
 
 def test_the_program_is_the_named_one_else_the_checkouts_else_the_one_on_the_path(cron: Cron) -> None:
+    cron.without_orders()
     on_the_path = cron.program("bin/brekzsync", "echo path").parent
     path = f"/usr/bin:/bin:{on_the_path}"
     assert cron.script(EVERY_05_MINS, PATH=path) == (0, "path\n", "")
@@ -116,6 +166,7 @@ def test_the_program_is_the_named_one_else_the_checkouts_else_the_one_on_the_pat
 
 
 def test_the_program_may_be_named_without_its_folder(cron: Cron) -> None:
+    cron.without_orders()
     folder = cron.program("bin/brekzsync-test", "echo found").parent
 
     outcome = cron.script(EVERY_05_MINS, PATH=f"/usr/bin:/bin:{folder}", BREKZSYNC="brekzsync-test")
@@ -123,10 +174,8 @@ def test_the_program_may_be_named_without_its_folder(cron: Cron) -> None:
     assert outcome == (0, "found\n", "")
 
 
-@pytest.mark.parametrize("script", [START_PRODUCTS, EVERY_05_MINS])
+@pytest.mark.parametrize("script", [START_PRODUCTS, START_ORDERS, EVERY_05_MINS])
 def test_a_missing_program_is_one_sentence_and_a_configuration_error(cron: Cron, script: str) -> None:
-    shutil.copy(cron.checkout / START_PRODUCTS, cron.checkout / START_PRODUCTS.replace("products", "orders"))
-
     assert cron.script(script) == (
         78,
         "",
@@ -173,6 +222,7 @@ def test_scripts_run_in_the_documented_order_then_those_of_the_users_own(cron: C
 
 
 def test_a_script_that_lost_its_executable_bit_is_run_all_the_same(cron: Cron) -> None:
+    cron.without_orders()
     (cron.checkout / START_PRODUCTS).chmod(0o644)
 
     assert cron.script(EVERY_05_MINS, BREKZSYNC=cron.fake("echo ran")) == (0, "ran\n", "")
@@ -212,6 +262,7 @@ def test_a_killed_script_is_named_since_it_cannot_speak_for_itself(cron: Cron) -
 
 
 def test_it_works_through_a_symbolic_link_and_from_another_folder(cron: Cron) -> None:
+    cron.without_orders()
     links = cron.home / "links with spaces"
     links.mkdir()
     (links / "every five").symlink_to(cron.checkout / EVERY_05_MINS)
@@ -285,7 +336,14 @@ def test_the_command_lines_of_the_drop_in_run_what_they_name(cron: Cron) -> None
     outcomes = [cron.run(command, **environment) for _, _, command in entries]
 
     assert outcomes == [
-        (0, "/etc/brekzsync/brekzsync.toml: --cron agent start products --if-configured\n", ""),
+        (
+            0,
+            "/etc/brekzsync/brekzsync.toml: --cron agent start products --if-configured\n"
+            "/etc/brekzsync/brekzsync.toml: --cron orders settle\n"
+            "/etc/brekzsync/brekzsync.toml: --cron agent start orders --if-configured\n"
+            "/etc/brekzsync/brekzsync.toml: --cron agent start refunds --if-configured\n",
+            "",
+        ),
         (0, "/etc/brekzsync/brekzsync.toml: --cron logs prune\n", ""),
     ]
 
@@ -311,17 +369,20 @@ def demo(cron: Cron) -> Callable[..., Outcome]:
 def test_a_run_without_failures_exports_in_silence_and_so_does_the_next(
     cron: Cron, demo: Callable[..., Outcome]
 ) -> None:
-    items = cron.home / "demo/outbox/items"
-    _keep_only_products_that_can_be_exported(cron.home / "demo/shop.db")
+    items, orders = cron.home / "demo/outbox/items", cron.home / "demo/outbox/orders"
+    _keep_only_what_can_be_exported(cron.home / "demo/shop.db")
 
     assert demo() == (0, "", "")
     delivered = sorted(os.listdir(items))
     assert "1-101.xml" in delivered
+    claimed = sorted(os.listdir(orders))
+    assert "61.xml" in claimed
 
     for name in delivered:
         (items / name).unlink()
     assert demo() == (0, "", "")
     assert os.listdir(items) == []
+    assert sorted(os.listdir(orders)) == claimed
 
 
 def test_the_same_failures_are_mailed_once(cron: Cron, demo: Callable[..., Outcome]) -> None:
@@ -332,12 +393,14 @@ def test_the_same_failures_are_mailed_once(cron: Cron, demo: Callable[..., Outco
     assert demo() == (3, "", "")
 
 
-def _keep_only_products_that_can_be_exported(shop: Path) -> None:
-    """Products 1 and 2 of the demo: several combinations, one of them excluded, none incomplete."""
+def _keep_only_what_can_be_exported(shop: Path) -> None:
+    """Products 1 and 2 of the demo: several combinations, one of them excluded, none incomplete. Of the orders those
+    that show how it goes well."""
     connection = sqlite3.connect(shop)
     with connection:
         connection.execute("DELETE FROM ps_product WHERE id_product > 2")
         connection.execute("DELETE FROM ps_product_shop WHERE id_product > 2")
         connection.execute("DELETE FROM ps_product_attribute WHERE id_product > 2")
         connection.execute("DELETE FROM ps_product_attribute_shop WHERE id_product > 2")
+        connection.execute("DELETE FROM ps_orders WHERE id_order > 70")
     connection.close()

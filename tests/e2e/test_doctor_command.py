@@ -57,6 +57,7 @@ EVERYTHING = {
     "shop: may read": "skipped",
     "shop: may not write": "skipped",
     "shop: tables": "passed",
+    "shop: orders": "passed",
     "shop: data shop": "passed",
     "shop: currency": "passed",
     "shop: tax country": "passed",
@@ -129,7 +130,7 @@ def test_one_failure_is_the_exit_code_and_the_rest_is_still_looked_at(demo: Demo
     assert "FAILED" in said.out
     assert "every night" in said.out
     assert said.err == (
-        "Error: 1 of 27 checks failed: Marketplace, token.\n"
+        "Error: 1 of 28 checks failed: Marketplace, token.\n"
         "Hint: Check the network from here; Shopping Feed tells of outages on its pages.\n"
     )
 
@@ -149,7 +150,7 @@ def test_the_worst_of_several_failures_is_the_exit_code(demo: Demo) -> None:
     assert {found[f"state: {name}"] for name in ("schema", "writable", "storage")} == {"skipped"}
     assert said.document["error"] == {
         "code": "state_missing",
-        "message": "2 of 27 checks failed: State, connection; Marketplace, token.",
+        "message": "2 of 28 checks failed: State, connection; Marketplace, token.",
         "hint": "Run `brekzsync db upgrade` to create it; if it was lost, put its backup back first.",
     }
     assert not (demo.folder / "demo/state.db").exists()
@@ -195,6 +196,33 @@ def test_cron_hears_of_failures_only(demo: Demo) -> None:
         f"doctor: State, connection: The state database {demo.folder}/demo/state.db does not exist yet."
         " Run `brekzsync db upgrade` to create it; if it was lost, put its backup back first.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("products", "orders", "checked"),
+    [
+        ("", 'output = "sold"\n', [("folder", "outbox"), ("folder of orders", "sold")]),
+        ("", 'output = "outbox"\n', [("folder", "outbox")]),
+        ("", 'channel = "http"\noutput = "sold"\n', [("folder", "outbox")]),
+        ('channel = "http"\n', "", []),
+        ('channel = "http"\n', 'channel = "files"\n', [("folder of orders", "outbox")]),
+    ],
+)
+def test_the_outbox_of_orders_is_looked_at_where_it_is_another(
+    demo: Demo, products: str, orders: str, checked: list[tuple[str, str]]
+) -> None:
+    demo.replace("[products]\n", f"[products]\n{products}")
+    demo.replace("[orders]\n", f"[orders]\n{orders}")
+
+    looked = [
+        (check["name"], check["detail"])
+        for check in demo.doctor("--json").document["checks"]
+        if check["system"] == "outbox" and check["status"] == "passed" and "folder" in check["name"]
+    ]
+
+    assert looked == [
+        (name, f"{demo.folder}/demo/{folder} will be made when first used.") for name, folder in checked
+    ]
 
 
 def test_every_target_has_its_own_erp_and_outbox(demo: Demo) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from brekzsync.domain.ledger import Serving
 from tests.demos import PROGRAM, Demos, FreshDemo
 from tests.exports import NOW
 
@@ -42,12 +43,16 @@ def switch(enabled: bool, since: str | None = None, by: str | None = None, reaso
 
 def test_a_flow_nobody_switched_is_listed_as_on(demo: FreshDemo) -> None:
     said = demo.run("flows", "list", "--json")
-    one = {"flow": "product", "target": "exact", "command": "products export", **switch(True)}
-    assert said.document == {"schema_version": 1, "command": "flows list", "ok": True, "flows": [one]}
+    commands = {"product": "products export", "order": "orders export", "refund": "refunds export"}
+    flows = [
+        {"flow": flow, "target": "exact", "command": command, **switch(True)}
+        for flow, command in commands.items()
+    ]
+    assert said.document == {"schema_version": 1, "command": "flows list", "ok": True, "flows": flows}
     assert said.code == 0
     assert demo.run("flows", "list").rows == [
         ["Flow", "Target", "Is", "Since", "By", "Why", "Command"],
-        ["product", "exact", "on", "", "", "", "products export"],
+        *([flow, "exact", "on", "", "", "", command] for flow, command in commands.items()),
     ]
 
 
@@ -110,7 +115,10 @@ def test_a_target_can_be_switched_alone(demo: FreshDemo) -> None:
     said = demo.run("flows", "disable", "product", "--target", "second")
     assert said.err.endswith(f"until: {PROGRAM} flows enable product --target second\n")
     listed = demo.run("flows", "list", "--json").document["flows"]
-    assert [(one["target"], one["enabled"]) for one in listed] == [("first", True), ("second", False)]
+    on = {(one["flow"], one["target"]): one["enabled"] for one in listed}
+    assert on.pop(("product", "second")) is False
+    assert on.pop(("product", "first")) is True
+    assert set(on.values()) == {True}
     both = demo.run("flows", "disable", "product", "--json").document["targets"]
     assert [(one["target"], one["changed"]) for one in both] == [("first", True), ("second", False)]
 
@@ -230,9 +238,8 @@ def test_a_target_that_is_gone_is_unknown_though_it_was_switched_off(demo: Fresh
 
 
 def status(demo: FreshDemo) -> dict[str, Any]:
-    """The document's one flow."""
-    (flow,) = demo.run("status", "--json").document["flows"]
-    return dict(flow)
+    """Of the document, the flow of products."""
+    return dict(demo.run("status", "--json").document["flows"][0])
 
 
 def test_a_flow_that_never_ran_is_overdue(demo: FreshDemo) -> None:
@@ -255,6 +262,8 @@ def test_a_flow_that_runs_is_told_with_its_last_run_and_its_backlog(demo: FreshD
     demo.now += timedelta(minutes=59)
     before = demo.files()
     document = demo.run("status", "--json").document
+    assert [one["flow"] for one in document["flows"][1:]] == ["order", "refund"]
+    del document["flows"][1:]
     assert document == {
         "schema_version": 1,
         "command": "status",
@@ -264,6 +273,7 @@ def test_a_flow_that_runs_is_told_with_its_last_run_and_its_backlog(demo: FreshD
                 "flow": "product",
                 "target": "exact",
                 "command": "products export",
+                "used": True,
                 **switch(True),
                 "last_run": {
                     "run_id": exported["run_id"],
@@ -325,7 +335,45 @@ def test_every_target_has_its_own_patience(demo: FreshDemo) -> None:
     demo.now += timedelta(minutes=11)
     document = demo.run("status", "--json").document
     assert [(one["target"], one["reason"]) for one in document["overdue"]] == [("first", "silent")]
-    assert [one["overdue_after_seconds"] for one in document["flows"]] == [600, 3600]
+    assert [one["overdue_after_seconds"] for one in document["flows"][:2]] == [600, 3600]
+
+
+def test_orders_nobody_ever_sent_are_not_overdue(demo: FreshDemo) -> None:
+    demo.run("products", "export")
+    said = demo.run("status")
+    assert (said.code, said.err) == (0, "")
+    assert said.rows[2:] == [
+        [flow, "exact", "on, not used", "never", "never", "0", "0"] for flow in ("order", "refund")
+    ]
+
+
+@pytest.mark.parametrize("began_with", ["a run", "a claim"])
+def test_orders_that_are_sent_are_overdue_like_products(demo: FreshDemo, began_with: str) -> None:
+    demo.run("products", "export")
+    with demo.state() as state:
+        if began_with == "a run":
+            state.runs.open("refund", "exact", "refunds export", demo.now)
+        else:
+            claims = state.ledger("refund", "exact").claims
+            version = Serving(3, 0, bytes(range(16)), 0, None, "KHWLILZLL-5-R3", None)
+            claims.claim([version], claimed_by=None, run_id=None, at=demo.now, lease_until=demo.now)
+    document = demo.run("status", "--json").document
+    assert [(one["flow"], one["reason"]) for one in document["overdue"]] == [("refund", "never")]
+    demo.replace("[orders]\n", '[orders]\noverdue_after = "2h"\n')
+    assert [one["overdue_after_seconds"] for one in demo.run("status", "--json").document["flows"]] == [
+        3600,
+        7200,
+        7200,
+    ]
+
+
+def test_orders_are_switched_like_products(demo: FreshDemo) -> None:
+    off = demo.run("flows", "disable", "order", "--reason", "stock-taking")
+    assert off.err == (
+        "Switched off order → exact.\n"
+        f"Its runs do nothing, and what waits stays pending, until: {PROGRAM} flows enable order\n"
+    )
+    assert demo.run("flows", "list").rows[2][:3] == ["order", "exact", "off"]
 
 
 def test_a_run_at_work_is_named_and_switching_off_does_not_stop_it(demo: FreshDemo) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from brekzsync.settings import load_settings
+from tests.demos import Demos, FreshDemo
 from tests.exports import Said, brekzsync
 from tests.services.mariadb import MariaDB
 from tests.services.prestashop import PrestaShopDatabase
@@ -87,6 +89,70 @@ def test_a_table_the_narrow_user_may_not_read_is_named(
 
     assert done.code == 78
     assert done.document["error"]["message"] == "The shop's database lacks ps_pack."
+
+
+def test_the_narrow_user_of_products_needs_none_of_the_tables_of_orders(
+    prestashop: PrestaShopDatabase, tmp_path: Path
+) -> None:
+    grant(prestashop.server, blocks("how-to/read-only-database-user.md", "sql")[1])
+    url = prestashop.url(driver="", user="brekzsync_narrow", password=PASSWORD)
+
+    assert export(tmp_path, url).code == 0
+    assert orders_check(tmp_path)["status"] == "skipped"
+    with (tmp_path / "brekzsync.toml").open("a", encoding="utf-8") as file:
+        file.write('[orders]\nshipping_item = "S"\n')
+    assert orders_check(tmp_path)["detail"].startswith("The shop's user may not read ps_orders, ")
+
+
+def test_the_narrow_user_of_the_page_can_export_orders_and_have_them_checked(
+    prestashop: PrestaShopDatabase, tmp_path: Path
+) -> None:
+    for grants in blocks("how-to/read-only-database-user.md", "sql"):
+        grant(prestashop.server, grants)
+    prestashop.execute("UPDATE ps_orders SET current_state = 2")
+    prestashop.execute("UPDATE ps_order_history SET id_order_state = 2")
+    url = prestashop.url(driver="", user="brekzsync_narrow", password=PASSWORD)
+    assert export(tmp_path, url).code == 0
+    with (tmp_path / "brekzsync.toml").open("a", encoding="utf-8") as file:
+        file.write(f"[orders]\n{ORDERS}")
+
+    exported = brekzsync(tmp_path, "--json", "orders", "export", "--dry-run")
+    checked = brekzsync(tmp_path, "--json", "config", "check")
+
+    assert orders_check(tmp_path)["status"] == "passed"
+    assert (exported.code, exported.document["counts"]["read"]) == (3, 5)
+    assert set(exported.document["reasons"]) <= {"unmapped_tax_rate", "missing_item_code"}
+    assert [left["why"] for left in checked.document["not_checked"]] == ["[erp] database is empty"]
+
+
+ORDERS = """
+payment_methods = { ps_wirepayment = "B", ps_checkpayment = "C", ps_cashondelivery = "A" }
+delivery_methods = { 1 = "PICK", 2 = "PNL" }
+shipping_item = "S"
+discount_item = "D"
+"""
+
+
+def orders_check(folder: Path) -> dict[str, Any]:
+    """What doctor says of the tables of orders."""
+    checks = brekzsync(folder, "--json", "doctor").document["checks"]
+    return next(check for check in checks if (check["system"], check["name"]) == ("shop", "orders"))
+
+
+def test_every_command_of_the_page_on_orders_can_be_typed_on_the_demo(
+    demos: Demos,
+) -> None:
+    demo = demos.fresh(FreshDemo, columns=80)
+    typed = [
+        line.partition("#")[0].removeprefix("brekzsync ")
+        for block in blocks("how-to/send-orders-to-exact.md", "sh")
+        for line in block.splitlines()
+    ]
+
+    ended = {command: demo.run(*shlex.split(command)).code for command in typed}
+
+    assert len(ended) == 12
+    assert set(ended.values()) <= {0, 3}, ended
 
 
 def test_the_user_of_the_page_can_keep_the_state_on_mariadb(mariadb: MariaDB, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from brekzsync.exact.stock import StockRepository
 NOW = datetime(2026, 11, 21, 12, 15, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
 Shown = tuple[ErpItem, dict[str, Any]]
+LINE_ITEMS = [item for key, item in read("brekzsync.toml")["orders"].items() if key.endswith("_item")]
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,9 @@ IS: dict[str, Callable[[ErpItem, dict[str, Any]], bool]] = {
         shop["name"]["nl"].encode("cp1252", "replace").decode("cp1252") == item.description
     ),
     "never in the shop": lambda item, shop: not shop,
+    "for the lines of orders that are no products": lambda item, shop: (
+        not shop and item.code in LINE_ITEMS and item.condition == "A"
+    ),
 }
 
 

@@ -44,7 +44,7 @@ def _visible(folder: Path) -> list[str]:
 def test_demo_up_says_what_it_made_and_what_to_type_next(tmp_path: Path) -> None:
     assert brekzsync(tmp_path, "demo", "up") == (
         0,
-        "Made a demo in demo: 3 shops (NL, BE, DE), 47 combinations.\n"
+        "Made a demo in demo: 3 shops (NL, BE, DE), 47 combinations, 20 orders.\n"
         "  shop.db         the shop, as a PrestaShop would hold it\n"
         "  erp.db          the ERP, as an Exact Globe would hold it\n"
         "  state.db        what brekzsync remembers: a few exclusions, nothing sent yet\n"
@@ -70,6 +70,8 @@ def test_demo_up_as_json_is_one_document(tmp_path: Path) -> None:
         "shops": ["NL", "BE", "DE"],
         "products": 37,
         "combinations": 47,
+        "orders": 20,
+        "refunds": 5,
         "refreshed": False,
         "kept_configuration": False,
         "next": "brekzsync --config 'a shop/brekzsync.toml' products export",
@@ -79,7 +81,7 @@ def test_demo_up_as_json_is_one_document(tmp_path: Path) -> None:
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert brekzsync(tmp_path, "demo", "up", "--dry-run") == (
         0,
-        "A demo would be made in demo: 3 shops (NL, BE, DE), 47 combinations. Nothing was written.\n",
+        "A demo would be made in demo: 3 shops (NL, BE, DE), 47 combinations, 20 orders. Nothing was written.\n",
         "",
     )
     assert list(tmp_path.iterdir()) == []
@@ -95,7 +97,7 @@ def test_its_configuration_is_valid_and_stays_within_the_folder(tmp_path: Path) 
     assert settings.erp.database.get_secret_value() == f"sqlite:///{tmp_path}/demo/erp.db"
     assert settings.products.output == tmp_path / "demo/outbox"
     assert settings.shop.data_shop == "NL"
-    assert settings.exact_xml.vat_codes == {"21": "2", "9": "1"}
+    assert settings.exact_xml.vat_codes == {"21": "2", "9": "1", "BE:21": "B2", "BE:6": "B1", "DE:19": "D2"}
     assert settings.exact_xml.language_slots == {"nl": 0}
 
 
@@ -132,11 +134,12 @@ def test_a_second_demo_up_puts_everything_back_to_its_beginning_and_says_so(tmp_
 
     assert (code, errors) == (0, "")
     assert output.startswith(
-        "The demo in demo is back at its beginning: 3 shops (NL, BE, DE), 47 combinations, an empty outbox.\n"
+        "The demo in demo is back at its beginning: 3 shops (NL, BE, DE), 47 combinations, 20 orders,"
+        " an empty outbox.\n"
     )
     assert _price(demo / "shop.db") == "6.570248"
     with closing(sqlite3.connect(demo / "erp.db")) as erp:
-        assert erp.execute("SELECT count(*) FROM Items").fetchone() == (11,)
+        assert erp.execute("SELECT count(*) FROM Items").fetchone() == (16,)
     assert _visible(demo) == ["brekzsync.toml", "erp.db", "shop.db", "state.db"]
 
 

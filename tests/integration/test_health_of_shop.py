@@ -38,14 +38,28 @@ def health(prestashop: PrestaShopDatabase) -> Iterator[Make]:
     """Makes the checks of the shop for a user (root unless told) with these grants."""
     made: list[ShopHealth] = []
 
-    def make(*grants: str, writes_stock: bool = False, now: datetime = NOW, **changes: object) -> ShopHealth:
+    def make(
+        *grants: str,
+        writes_stock: bool = False,
+        reads_orders: bool = False,
+        now: datetime = NOW,
+        **changes: object,
+    ) -> ShopHealth:
         url = prestashop.url()
         if grants:
             url = prestashop.url(user="checked", password="secret-pw")
             prestashop.execute("CREATE OR REPLACE USER checked IDENTIFIED BY 'secret-pw'")
             for grant in grants:
                 prestashop.execute(grant)
-        made.append(ShopHealth(url, options(**changes), lambda: now, writes_stock=writes_stock))
+        made.append(
+            ShopHealth(
+                url,
+                options(**changes),
+                lambda: now,
+                writes_stock=writes_stock,
+                reads_orders=reads_orders,
+            )
+        )
         return made[-1]
 
     yield make
@@ -77,6 +91,7 @@ def test_a_sound_shop_with_a_reader_passes_every_check(health: Make, prestashop:
         "may read": passed("SELECT on all 28 tables that are read."),
         "may not write": passed("The user can write nothing."),
         "tables": passed("PrestaShop 8.2.1; all 28 tables with their columns are there."),
+        "orders": skipped("Not configured: [orders] says nothing, so none are exported."),
         "data shop": findings["data shop"],
         "currency": findings["currency"],
         "tax country": findings["tax country"],
@@ -123,6 +138,30 @@ def test_the_columns_that_are_read_are_enough(health: Make, prestashop: PrestaSh
     )
 
     assert made.read_rights() == passed("SELECT on all 28 tables that are read.")
+
+
+def test_who_exports_orders_needs_their_tables_too(health: Make, prestashop: PrestaShopDatabase) -> None:
+    lacking = grants_but(prestashop, "ps_order_slip")
+
+    assert health(READER, reads_orders=True).orders() == passed(
+        "All 15 tables of orders and refunds can be read, with their columns."
+    )
+    assert health(lacking).orders().verdict == "skipped"
+    with pytest.raises(AccessDenied) as raised:
+        health(lacking, reads_orders=True).orders()
+    assert raised.value.message == "The shop's user may not read ps_order_slip."
+    assert "GRANT SELECT ON `prestashop`.`ps_order_slip` TO that user" in raised.value.hint
+
+
+def test_orders_of_a_shop_whose_tables_lack_a_column_are_a_failure(
+    health: Make, prestashop: PrestaShopDatabase
+) -> None:
+    prestashop.execute("ALTER TABLE ps_orders RENAME COLUMN carrier_tax_rate TO other")
+    try:
+        with pytest.raises(ConfigurationError, match=r"lack columns brekzsync reads: ps_orders\.carrier_tax"):
+            health(reads_orders=True).orders()
+    finally:
+        prestashop.execute("ALTER TABLE ps_orders RENAME COLUMN other TO carrier_tax_rate")
 
 
 def test_a_user_who_may_write_is_warned_of(health: Make) -> None:
@@ -334,7 +373,7 @@ def test_a_shop_on_sqlite_has_neither_grants_nor_a_clock(tmp_path: Path) -> None
     verdicts = {check.name: check.look().verdict.value for check in made.checks()}
 
     made.dispose()
-    skips = {"may read", "may not write", "clock", "stock hooks"}
+    skips = {"may read", "may not write", "orders", "clock", "stock hooks"}
     assert verdicts == {name: "skipped" if name in skips else "passed" for name in verdicts}
 
 

@@ -56,6 +56,31 @@ def test_a_key_is_found_by_how_it_begins(file: Path, typed: str, keys: list[str]
     assert beginning_with(typed, file, "product") == keys
 
 
+@pytest.mark.parametrize(
+    ("typed", "keys"),
+    [
+        ("", ["1", "7", "12", "120"]),
+        ("1", ["1", "12", "120"]),
+        ("12", ["12", "120"]),
+        ("12-", []),
+        ("12-0", []),
+        ("3", []),
+    ],
+)
+def test_orders_have_one_number(file: Path, typed: str, keys: list[str]) -> None:
+    know(file, [(7, 0), (1, 0), (120, 0), (12, 0)], flow="order")
+    know(file, [(12, 3)])
+
+    assert beginning_with(typed, file, "order") == keys
+
+
+def test_too_many_orders_are_none(file: Path) -> None:
+    know(file, [(id_order, 0) for id_order in range(1, MOST + 2)], flow="order")
+
+    assert beginning_with("", file, "order") == []
+    assert beginning_with("20", file, "order") == ["20", "200", "201"]
+
+
 def test_keys_of_all_targets_are_found_once_and_other_flows_are_not(file: Path) -> None:
     know(file, [(1, 2), (1, 3)])
     know(file, [(1, 3), (1, 4)], target="belgium")

@@ -39,7 +39,7 @@ from tests.services.prestashop import PrestaShopDatabase
 from tests.shops import make_shop
 
 LENIENT = "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"  # columns that are not read need no values
-OPTIONS = OrderOptions(table_prefix="ps_", ready_states=[2], dead_states=[6, 8])
+OPTIONS = OrderOptions(table_prefix="ps_", data_shop=1, language="", ready_states=[2], dead_states=[6, 8])
 FULL, UNPAID, CANCELED, ELSEWHERE, BARE = 101, 102, 103, 104, 105
 SLIP = 31
 Result = TypeVar("Result")
@@ -320,7 +320,14 @@ def test_the_due_orders_come_in_key_order_however_they_are_paged(
 
 def test_orders_may_be_narrowed_to_some_shops_and_other_states(backend: Backend) -> None:
     def due(**changes: Any) -> list[int]:
-        given = {"table_prefix": "ps_", "ready_states": [2], "dead_states": [6, 8], **changes}
+        given = {
+            "table_prefix": "ps_",
+            "data_shop": 1,
+            "language": "",
+            "ready_states": [2],
+            "dead_states": [6, 8],
+            **changes,
+        }
         return backend.read(lambda opened: list(opened.due_ids()), OrderOptions(**given))
 
     assert due(shops=["1"]) == [FULL, BARE]
@@ -337,7 +344,9 @@ def test_some_are_read_whatever_their_state_and_shop(backend: Backend) -> None:
 
 
 def test_a_shop_that_does_not_exist_is_named(backend: Backend) -> None:
-    options = OrderOptions(table_prefix="ps_", ready_states=[2], dead_states=[], shops=["Mars"])
+    options = OrderOptions(
+        table_prefix="ps_", data_shop=1, language="", ready_states=[2], dead_states=[], shops=["Mars"]
+    )
 
     with pytest.raises(ConfigurationError, match=r"\[orders\] shops names 'Mars'") as raised:
         backend.read(lambda opened: list(opened.due_ids()), options)
@@ -412,7 +421,9 @@ def test_a_slip_is_read_with_its_order_also_when_that_is_dead(backend: Backend) 
 
 def test_slips_are_narrowed_to_the_chosen_shops(backend: Backend) -> None:
     backend.change(f"UPDATE ps_order_slip SET id_order = {ELSEWHERE}")
-    only_first = OrderOptions(table_prefix="ps_", ready_states=[2], dead_states=[], shops=["1"])
+    only_first = OrderOptions(
+        table_prefix="ps_", data_shop=1, language="", ready_states=[2], dead_states=[], shops=["1"]
+    )
 
     assert backend.read(lambda opened: list(opened.slip_ids())) == [SLIP]
     assert backend.read(lambda opened: list(opened.slip_ids()), only_first) == []
@@ -542,7 +553,9 @@ def test_orders_are_read_from_the_first_supported_schema_and_the_last(
         connection.execute(text("INSERT INTO winkel_country (id_country, iso_code) VALUES (3, 'BE')"))
     seed(engine, order_tables("winkel_"))
     engine.dispose()
-    options = OrderOptions(table_prefix="winkel_", ready_states=[2], dead_states=[6, 8])
+    options = OrderOptions(
+        table_prefix="winkel_", data_shop=1, language="", ready_states=[2], dead_states=[6, 8]
+    )
     source = ShopOrders(ShopDatabase(mariadb.url("winkel")), options)
 
     with source.open() as opened:

@@ -30,12 +30,13 @@ from alembic import op
 from sqlalchemy import Column, Integer
 
 revision = "0099"
-down_revision = "0002"
+down_revision = "HEAD"
 
 
 def upgrade() -> None:
     op.add_column("exclusion", Column("colour", Integer))
-"""
+""".replace("HEAD", schema.HEAD)
+HEAD = schema.HEAD  # before a test makes it another
 
 
 def tables(database: Database) -> dict[str, Any]:
@@ -74,25 +75,45 @@ def test_the_migrations_and_the_tables_give_the_same_schema(state_url: str) -> N
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_a_state_of_the_first_schema_gets_switches_and_keeps_what_it_knew(
-    state_url: str, killed: bool
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_a_state_of_an_earlier_schema_gets_what_is_new_and_keeps_what_it_knew(
+    state_url: str, revision: str, killed: bool
 ) -> None:
-    _make_first_schema(state_url)
+    _make_schema(state_url, revision)
     database = Database(parse_url(state_url))
     Ledger(database, Scope(database, "product", "exact")).acknowledge(
         [acknowledgement()], run_id=RUN, at=NOON
     )
-    if killed and database.backend == "mariadb":  # which keeps the table of an upgrade that was killed
-        database.write(lambda connection: metadata.tables["flow_switch"].create(connection), durable=True)
+    _hand_out(database)
+    if killed and database.backend == "mariadb":  # which keeps what an upgrade made that was killed
+        database.write(lambda connection: _made_before_the_end(connection, revision), durable=True)
     database.close()
-    assert tuple(upgrade(state_url)) == ("0001", "0002")
+    assert tuple(upgrade(state_url)) == (revision, schema.HEAD)
     with open_state(state_url, create=False) as state:
         assert entry(state.ledger("product", "exact")).fingerprint == mark("first")
         assert state.switches.set("product", ["exact"], enabled=False, at=NOON) == ["exact"]
+        (claim,) = state.ledger("order", "exact").claims.open()
+        assert (claim.key, claim.claimed_by) == ((12, 0), None)
 
 
-def _make_first_schema(url: str) -> None:
-    """A state as the first release made it."""
+def _hand_out(database: Database) -> None:
+    """A version without a result, as the releases did it that knew no claims."""
+    scope_id = Scope(database, "order", "exact").id()
+    columns = "scope_id, key_major, key_minor, fingerprint, `force`, served_at, lease_until"
+    values = f"{scope_id}, 12, 0, '{mark('first').decode()}', 0, 0, 0"
+    statement = f"INSERT INTO served ({columns}) VALUES ({values})"
+    database.write(lambda connection: connection.exec_driver_sql(statement), durable=True)
+
+
+def _made_before_the_end(connection: Connection, revision: str) -> None:
+    if revision == "0001":
+        metadata.tables["flow_switch"].create(connection)
+    else:
+        connection.exec_driver_sql("ALTER TABLE served ADD COLUMN claimed_by VARCHAR(64)")
+
+
+def _make_schema(url: str, revision: str) -> None:
+    """A state as an earlier release made it."""
     from alembic import command
     from alembic.config import Config
 
@@ -101,7 +122,7 @@ def _make_first_schema(url: str) -> None:
         config.set_main_option("script_location", str(schema.MIGRATIONS))
         config.attributes["connection"] = connection
         version.create(connection)
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
 
     database = Database(parse_url(url))
     database.write(migrate, durable=True)
@@ -195,7 +216,7 @@ def test_older_sqlite_state_is_migrated_on_the_way_and_server_state_on_request(
         with pytest.raises(ConfigurationError) as refused:
             open_state(older_state, create=True)
         assert (refused.value.code, refused.value.hint) == ("state_outdated", "Run `brekzsync db upgrade`.")
-        assert tuple(upgrade(older_state)) == ("0002", "0099")
+        assert tuple(upgrade(older_state)) == (HEAD, "0099")
     with open_state(older_state, create=False) as state:
         assert not state.created
         assert entry(state.ledger("product", "exact")).fingerprint == mark("first")
@@ -223,7 +244,7 @@ def test_a_migration_that_fails_leaves_an_sqlite_state_as_it_was(
     with pytest.raises(Exception, match="nonsense"):
         open_state(url, create=False)
     database = Database(parse_url(url))
-    assert (tables(database), schema.current(database)) == (before, "0002")
+    assert (tables(database), schema.current(database)) == (before, HEAD)
     database.close()
 
 

@@ -66,6 +66,22 @@ def test_the_previous_run_is_the_latest_that_ended_before_this_one(state: State)
     assert runs.previous("product", "belgium") is None
 
 
+def test_the_previous_run_of_a_command_is_not_one_of_another(state: State) -> None:
+    runs = state.runs
+    for command in ("orders export", "orders export ID...", "orders settle ID..."):
+        runs.finish(runs.open("order", "exact", command, NOON), "done", at=NOON)
+
+    found = [
+        runs.previous("order", "exact", command=name) for name in ("orders export", "orders settle", "x")
+    ]
+
+    assert [run.command if run else None for run in found] == [
+        "orders export ID...",
+        "orders settle ID...",
+        None,
+    ]
+
+
 def test_only_the_runs_of_this_flow_and_target_are_marked_dead(state: State) -> None:
     runs = state.runs
     dead = runs.open("product", "exact", "products export", NOON)

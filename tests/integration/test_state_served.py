@@ -9,7 +9,7 @@ import pytest
 from brekzsync.domain.ledger import Serving
 from brekzsync.state.database import State
 from brekzsync.state.ledger import Ledger
-from brekzsync.state.served import REJECTION_DELAYS, Lease, Outcome, Settled
+from brekzsync.state.served import REJECTION_DELAYS, Leased, Outcome, Settled
 from tests.integration.state_rows import NOON, NOON_MS, RUN, acknowledgement, attempts, entry, later, mark
 
 KEY = (1, 10)
@@ -31,8 +31,8 @@ def rejected(version: str, message: str = "Unknown VAT code") -> Outcome:
     return Outcome(*KEY, (mark(version), 0), imported=False, message=message)
 
 
-def lease(version: str, key: tuple[int, int] = KEY, force: int = 0) -> Lease:
-    return Lease(*key, mark(version), force)
+def lease(version: str, key: tuple[int, int] = KEY, force: int = 0) -> Leased:
+    return Leased(*key, mark(version), force, mark("row " + version))
 
 
 def test_a_served_version_is_leased_and_acknowledges_nothing(ledger: Ledger) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import threading
 import time
@@ -52,6 +53,10 @@ class Bench:
     def backlog(self) -> list[int]:
         """Unposted results, open batches, refused results."""
         return list(self.folder.backlog().values())
+
+    def claims(self) -> list[str]:
+        """The words of the batches under way."""
+        return [batch.claim for batch in self.folder.batches()]
 
     def messages(self) -> list[tuple[str, str]]:
         return [(one["status"], one["message"]) for one in self.shop.results]
@@ -118,6 +123,16 @@ def test_an_import_that_crashes_is_handed_over_since_nobody_knows_what_it_did(be
 
     assert bench.run().counts == {"offered": 1, "handed_over": 1}
     assert bench.messages() == [("handed_over", "AsImport ended with code 3. It left no log.")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")
+def test_nothing_is_imported_on_top_of_an_import_that_was_killed(bench: Bench) -> None:
+    bench.exact.behaves("killed")
+    bench.shop.offer("P", price=True)
+
+    assert bench.run().counts == {"offered": 1, "handed_over": 1}
+    assert bench.exact.calls() == [["Items", ["P"]]]
+    assert bench.messages() == [("handed_over", "AsImport ended with code -9. It left no log.")]
 
 
 def test_an_import_that_lies_is_not_believed(bench: Bench) -> None:
@@ -326,6 +341,47 @@ def test_a_result_for_a_version_the_shop_does_not_wait_for_is_noted(bench: Bench
     assert bench.backlog() == [0, 0, 0]
 
 
+def test_a_document_that_did_not_arrive_is_asked_for_again_by_the_same_word(bench: Bench) -> None:
+    """An order is given to one reader only: asked for by another word it would be somebody else's."""
+    bench.shop.claims = True
+    bench.shop.offer("A", "B")
+
+    def lost_on_the_way(method: str, path: str) -> tuple[int, bytes] | None:
+        if path.endswith("1-2"):
+            bench.shop.records["1-2"].is_leased = True
+            bench.shop.records["1-2"].claimed_by = bench.claims()[0]
+            return 502, b""
+        return None
+
+    bench.shop.misbehave = lost_on_the_way
+    assert bench.run(batch=3).ending == "shop_away"
+    assert bench.shop.records["1-1"].claimed_by == bench.claims()[0]
+    assert re.fullmatch("[0-9a-f]{32}", bench.claims()[0])
+
+    bench.shop.misbehave = lambda method, path: None
+    assert bench.run().counts == {"imported": 2, "offered": 0}
+    assert (bench.exact.took(), bench.backlog()) == (["A", "B"], [0, 0, 0])
+
+
+def test_a_record_another_reader_has_is_not_offered(bench: Bench) -> None:
+    bench.shop.offer("A", "B")
+    answers = {"/exact/products/1-1": (409, b'<Error code="in_flight"/>')}
+    bench.shop.misbehave = lambda method, path: answers.get(path)
+
+    assert bench.run().counts == {"offered": 2, "not_offered": 1, "imported": 1}
+    assert (bench.exact.took(), bench.backlog()) == (["B"], [0, 0, 0])
+
+
+def test_every_batch_has_a_word_of_its_own(bench: Bench) -> None:
+    bench.shop.offer("A", "B")
+    asked: list[str] = []
+    bench.shop.misbehave = lambda method, path: asked.extend(bench.claims()) if "1-" in path else None
+
+    bench.run()
+
+    assert len(set(asked)) == 2
+
+
 # --- stopping ----------------------------------------------------------------------------------------------
 
 
@@ -410,3 +466,21 @@ def test_documents_are_merged_in_the_order_their_topics_have() -> None:
         b'<eExact><Accounts><Account /></Accounts><Orders><Order n="1" /><Order n="2" /></Orders></eExact>'
     )
     assert json.dumps(merged([document_of("€")]).decode()) == json.dumps(document_of("€").decode())
+
+
+def test_an_account_that_several_orders_bring_is_merged_to_one_as_the_last_has_it() -> None:
+    from brekzsync.agent.documents import merged, topics_in
+
+    def order(number: int, *accounts: tuple[str, str]) -> bytes:
+        given = "".join(f"<Account code='{code}'><Name>{name}</Name></Account>" for code, name in accounts)
+        before = f"<Accounts>{given}</Accounts>" if accounts else ""
+        return f"<eExact>{before}<Orders><Order n='{number}'/></Orders></eExact>".encode()
+
+    whole = merged([order(1), order(2, ("W1", "Jan")), order(3, ("W2", "An")), order(4, ("w1 ", "Jan J"))])
+
+    accounts = b'<Account code="w1 "><Name>Jan J</Name></Account><Account code="W2"><Name>An</Name></Account>'
+    orders = b'<Order n="1" /><Order n="2" /><Order n="3" /><Order n="4" />'
+    assert whole.endswith(
+        b"<eExact><Accounts>" + accounts + b"</Accounts><Orders>" + orders + b"</Orders></eExact>"
+    )
+    assert topics_in(whole, ["Accounts", "Orders"]) == ["Accounts", "Orders"]

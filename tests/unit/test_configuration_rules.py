@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
-from brekzsync.domain.orders.facts import Carrier, OrderFacts, OrderState, PaymentModule
+import pytest
+
+from brekzsync.domain.erp_items import ErpItem
+from brekzsync.domain.orders.facts import Carrier, OrderFacts, OrderRate, OrderState, PaymentModule
+from brekzsync.flows.configuration_orders import (
+    items_in_the_erp,
+    order_mappings,
+    order_rates,
+    order_states,
+    orders_in_themselves,
+)
 from brekzsync.flows.configuration_rules import (
     Finding,
     Severity,
@@ -12,7 +23,6 @@ from brekzsync.flows.configuration_rules import (
     UnmappedRate,
     against_the_shop,
     in_itself,
-    order_mappings,
     unknown_shops,
     unmapped_rates,
 )
@@ -123,7 +133,7 @@ def test_a_rate_without_a_vat_code_comes_with_the_line_to_add() -> None:
 def test_a_state_the_file_names_is_an_error_and_one_of_the_defaults_a_warning() -> None:
     facts = NOTHING._replace(states=STATES[:2])
 
-    assert list(order_mappings(settings(orders={"ready_states": [2, 11, 12]}), facts)) == [
+    assert list(order_states(settings(orders={"ready_states": [2, 11, 12]}), facts)) == [
         Finding(
             Severity.ERROR,
             "orders",
@@ -142,7 +152,17 @@ def test_a_state_the_file_names_is_an_error_and_one_of_the_defaults_a_warning() 
 
 
 def test_a_deleted_state_may_be_named_because_old_orders_are_in_it() -> None:
-    assert list(order_mappings(settings(), NOTHING._replace(states=STATES))) == []
+    assert list(order_states(settings(orders={"debtor": "customer"}), NOTHING._replace(states=STATES))) == []
+
+
+def test_the_states_of_orders_are_nobodys_business_where_the_file_says_nothing_of_orders() -> None:
+    facts = NOTHING._replace(states=[])
+
+    assert list(order_states(settings(), facts)) == []
+    assert [one.key for one in order_states(settings(orders={"shops": []}), facts)] == [
+        "ready_states",
+        "dead_states",
+    ]
 
 
 def test_payment_modules_and_carriers_are_mapped_by_name_in_any_case_or_by_reference() -> None:
@@ -166,4 +186,153 @@ def test_payment_modules_and_carriers_are_mapped_by_name_in_any_case_or_by_refer
             "The carrier the shop's own (2 of the last 5 orders, no longer active) has no delivery method.",
             'Add 9 = "…" to delivery_methods: Exact\'s code of at most 5 characters.',
         ),
+    ]
+
+
+# --- orders -----------------------------------------------------------------------------------------------
+
+ITEMS = {
+    "shipping_item": "SHIPPING",
+    "wrapping_item": "WRAPPING",
+    "discount_item": "DISCOUNT",
+    "refund_item": "REFUND",
+    "rounding_item": "ROUNDING",
+}
+
+
+def test_each_item_that_is_not_named_is_a_warning_that_says_who_needs_it() -> None:
+    named = ITEMS | {"wrapping_item": "", "refund_item": ""}
+
+    assert list(orders_in_themselves(settings(orders=named))) == [
+        Finding(
+            Severity.WARNING,
+            "orders",
+            "wrapping_item",
+            "An order with gift wrapping would fail: no item is named to book it on.",
+            'Set wrapping_item = "…": the code of an item in Exact.',
+        ),
+        Finding(
+            Severity.WARNING,
+            "orders",
+            "refund_item",
+            "A refund of a sum somebody typed would fail: no item is named to book it on.",
+            'Set refund_item = "…": the code of an item in Exact.',
+        ),
+    ]
+
+
+def test_a_collective_debtor_that_is_not_named_is_an_error() -> None:
+    (found,) = orders_in_themselves(settings(orders=ITEMS | {"debtor": "collective"}))
+
+    assert (found.severity, found.key) == (Severity.ERROR, "collective_debtor")
+    assert not list(
+        orders_in_themselves(settings(orders=ITEMS | {"debtor": "collective", "collective_debtor": "9"}))
+    )
+
+
+def test_an_item_the_erp_lacks_is_an_error_and_a_blocked_one_a_warning() -> None:
+    active = ErpItem("shipping", None, None, None, None, "A", True)
+    held = dict.fromkeys(("SHIPPING", "WRAPPING", "DISCOUNT"), active)
+    held["ROUNDING"] = active._replace(condition="B")
+
+    assert list(items_in_the_erp(settings(orders=ITEMS), "exact", held)) == [
+        Finding(
+            Severity.ERROR,
+            "orders",
+            "refund_item",
+            "Exact has no item REFUND: orders that need it would fail.",
+            "Make the item in Exact, or name one that is there.",
+        ),
+        Finding(
+            Severity.WARNING,
+            "orders",
+            "rounding_item",
+            "Exact has blocked the item ROUNDING: it may refuse orders that need it.",
+            "Unblock the item in Exact, or name another.",
+        ),
+    ]
+
+
+def test_with_two_targets_it_is_said_in_which_administration_an_item_is_missing() -> None:
+    both = settings(orders={"shipping_item": "S"}, targets={"be": {"products": {"output": "be"}}, "nl": {}})
+
+    (found,) = items_in_the_erp(both, "be", {})
+
+    assert found.message == "Exact (be) has no item S: orders that need it would fail."
+
+
+def test_a_rate_of_an_order_needs_a_code_of_its_own_country() -> None:
+    own = settings(
+        orders={"rounding_vat_code": "0"},
+        exact_xml={"vat_codes": {"21": "2", "BE:21": "B2", "NL:9:4": "1"}},
+    )
+    rates = [
+        OrderRate("NL", Decimal(21), 1, 5),
+        OrderRate("BE", Decimal(21), 1, 4),
+        OrderRate("DE", Decimal(21), 1, 3),
+        OrderRate("NL", Decimal(9), 4, 2),
+        OrderRate("NL", Decimal(9), 5, 1),
+        OrderRate("NL", Decimal(9), 6, 2),
+        OrderRate("", Decimal(21), 1, 1),
+    ]
+
+    found = list(order_rates(own, "exact", "NL", NOTHING._replace(rates=rates, recent=9)))
+
+    assert found == [
+        Finding(
+            Severity.WARNING,
+            "exact_xml",
+            "vat_codes",
+            "The tax rate 21 % of DE (3 of the last 9 orders) has no VAT code: such orders fail.",
+            'Add "DE:21" = "…" to vat_codes: Exact\'s VAT code for 21 % in DE.',
+        ),
+        Finding(
+            Severity.WARNING,
+            "exact_xml",
+            "vat_codes",
+            "The tax rate 9 % of NL (2 of the last 9 orders) has no VAT code: such orders fail.",
+            'Add "NL:9" = "…" to vat_codes: Exact\'s VAT code for 9 % in NL.',
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rounding", "codes", "severity"),
+    [
+        ("", {"21": "2"}, Severity.WARNING),
+        ("", {"21": "2", "0": "0"}, None),
+        ("", {"21": "2", "BE:0": "0"}, Severity.WARNING),
+        ("0", {"21": "2"}, None),
+        ("0", {"21": "2", "0.00": "0", "BE:0": "0"}, None),
+        ("2", {"21": "2"}, Severity.ERROR),
+    ],
+)
+def test_a_rounding_difference_needs_a_vat_code_without_vat(
+    rounding: str, codes: dict[str, str], severity: Severity | None
+) -> None:
+    own = settings(orders={"rounding_vat_code": rounding}, exact_xml={"vat_codes": codes})
+
+    found = [(one.severity, one.key) for one in order_rates(own, "exact", "NL", NOTHING)]
+
+    assert found == ([(severity, "rounding_vat_code")] if severity else [])
+
+
+def test_a_country_the_shop_does_not_have_and_a_module_without_condition_are_warnings() -> None:
+    own = settings(
+        orders={
+            "countries": {"DE": "D", "UK": "GB"},
+            "payment_methods": {"mollie": "B", "cash": "C"},
+            "payment_conditions": {"mollie": "00"},
+        }
+    )
+    modules = [PaymentModule("mollie", 1, True), PaymentModule("cash", 0, True)]
+    facts = NOTHING._replace(payment_modules=modules, countries={"DE", "GB", "NL"}, recent=1)
+
+    assert [(one.severity, one.key, one.message) for one in order_mappings(own, facts)] == [
+        (
+            Severity.WARNING,
+            "payment_conditions",
+            "The payment module cash (no recent orders) has no payment condition.",
+        ),
+        (Severity.WARNING, "countries", "The shop has no country UK."),
     ]

@@ -24,11 +24,11 @@ def failing(*repeated: bool) -> Tally:
 
 @pytest.mark.parametrize("repeated", [(), (True,), (True, True)])
 def test_nothing_new_is_nothing_to_say(repeated: tuple[bool, ...]) -> None:
-    assert new_failures("exact", failing(*repeated)) == []
+    assert new_failures("products", "exact", failing(*repeated)) == []
 
 
 def test_what_newly_failed_is_said_with_its_reason_and_what_failed_before_is_only_counted() -> None:
-    assert new_failures("exact", failing(True, False, True)) == [
+    assert new_failures("products", "exact", failing(True, False, True)) == [
         "products → exact: 1 newly failed, 3 in all.",
         "  2-0  missing_price: Set a price.",
     ]
@@ -36,7 +36,7 @@ def test_what_newly_failed_is_said_with_its_reason_and_what_failed_before_is_onl
 
 @pytest.mark.parametrize(("failures", "more"), [(SAMPLE, []), (SAMPLE + 1, ["  and 1 more"])])
 def test_only_a_sample_is_listed_and_the_rest_counted(failures: int, more: list[str]) -> None:
-    lines = new_failures("exact", failing(*[False] * failures))
+    lines = new_failures("products", "exact", failing(*[False] * failures))
     assert lines[SAMPLE + 1 :] == more
     assert lines[0] == f"products → exact: {failures} newly failed, {failures} in all."
 
@@ -44,7 +44,7 @@ def test_only_a_sample_is_listed_and_the_rest_counted(failures: int, more: list[
 def test_the_summary_is_one_line() -> None:
     tally = failing(True)
     tally.read, tally.eligible, tally.unchanged, tally.delivered = 47, 37, 30, 6
-    assert summary("exact", tally) == (
+    assert summary("products", "exact", tally) == (
         "products → exact: 47 read, 37 eligible, 30 unchanged, 6 exported in this run, 1 failing."
     )
 

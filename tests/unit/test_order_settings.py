@@ -76,7 +76,12 @@ def test_every_key_reaches_the_rules(tmp_path: Path) -> None:
         selection="WS",
     )
     assert order_options(settings) == OrderOptions(
-        table_prefix="winkel_", ready_states=[2, 3], dead_states=[6], shops=["NL"]
+        table_prefix="winkel_",
+        data_shop=1,
+        language="",
+        ready_states=[2, 3],
+        dead_states=[6],
+        shops=["NL"],
     )
 
 

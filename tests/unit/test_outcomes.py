@@ -13,6 +13,7 @@ failed_records = st.builds(
     st.sampled_from(["missing_price", "missing_item_code"]),
     st.text(max_size=3),
     st.booleans(),
+    st.just("product"),
 )
 
 

@@ -28,7 +28,7 @@ from brekzsync.flows.products.delivery import Leases
 from brekzsync.flows.products.diagnosis import ProductDiagnosis
 from brekzsync.flows.products.run import ItemMapping
 from brekzsync.flows.products.wanted import By
-from brekzsync.state.served import Lease
+from brekzsync.state.served import Lease, Leased
 from tests.catalogues import RULES, Memory, Row, Shop, combination
 from tests.export_runs import NOW, Ran, export
 
@@ -318,7 +318,7 @@ def test_what_awaits_its_result_is_pending_and_left_alone() -> None:
         (1, 0): ("pending", "in_flight"),
         (2, 0): ("pending", "queued"),
     }
-    leases = Leases(iter(served))
+    leases = Leases(Leased(*one, None) for one in served)
     ran = export(shop, ledger, layout=LAYOUT, leases=leases)
     assert (ran.target.delivered, ran.tally.left) == (["2-0"], 1)
 

@@ -17,7 +17,7 @@ from brekzsync.errors import PermanentError
 from brekzsync.flows.converge import OutOfOrder
 from brekzsync.flows.products import export as product_export
 from brekzsync.flows.products.delivery import Leases
-from brekzsync.state.served import Lease
+from brekzsync.state.served import Leased
 from tests.catalogues import Memory, Record, Row, Shop, coded, combination
 from tests.export_runs import NOW, Target, export
 
@@ -292,11 +292,35 @@ def test_a_version_somebody_is_at_work_on_is_left_and_another_of_the_same_record
     monkeypatch.setattr(product_export, "BATCH", 2)
     shop = shop_of((1, 0), (2, 0), (3, 0), (4, 0))
     versions = export(shop, Memory()).target.versions
-    served = [Lease(*versions[key].key, versions[key].fingerprint, 0) for key in ("1-0", "2-0", "4-0")]
+    served = [Leased(*versions[key].key, versions[key].fingerprint, 0, None) for key in ("1-0", "2-0", "4-0")]
     shop.change((2, 0), ean13="871")
     ran = export(shop, Memory(), leases=Leases(iter(served)), limit=1)
     assert (ran.counts, ran.target.delivered) == ((4, 4, 4, 1, 0, 0, 0), ["2-0"])
     assert ran.tally.all_reasons() == {"in_flight": 2, "queued": 1}
+
+
+def test_what_somebody_is_at_work_on_and_did_not_change_is_not_made_again() -> None:
+    shop = shop_of((1, 0), (2, 0), (3, 0), (4, 0))
+    versions = export(shop, Memory()).target.versions
+    served = [
+        Leased(*one.key, one.fingerprint, force, one.source_digest)
+        for one, force in ((versions["1-0"], 0), (versions["2-0"], 1), (versions["3-0"], 0))
+    ]
+    served.insert(0, Leased(0, 7, b"of a product that is gone", 0, b"row"))
+    shop.change((3, 0), ean13="871")
+    shop.decoded = 0
+    ran = export(shop, Memory(), leases=Leases(iter(served)))
+    assert (ran.target.delivered, ran.tally.left, ran.counts[2]) == (["2-0", "3-0", "4-0"], 1, 4)
+    assert shop.decoded == 3
+
+
+def test_a_part_of_a_page_ends_with_a_key_and_counts_on() -> None:
+    shop, ledger = shop_of((1, 0), (2, 0), (3, 0), (4, 0)), Memory()
+    export(shop, ledger)
+    shop.combinations = [one for one in shop.combinations if one.product.id_product in (2, 4)]
+    ran = export(shop, ledger, until=(2, 5))
+    assert (ran.counts[0], ran.tally.all_reasons()) == (1, {"deleted": 1})
+    assert export(shop, ledger, after=(2, 5)).tally.all_reasons() == {"deleted": 1}
 
 
 def test_what_was_left_keeps_the_moment_it_was_first_seen_different() -> None:

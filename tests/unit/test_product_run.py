@@ -148,6 +148,7 @@ class Around:
             lease=None,
             held_codes=None,
             bundle_components_too=False,
+            read_back=lambda _now: 0,
         )
         return run.execute(ExportRequest(**request), lambda _total: nullcontext(lambda _count: None))
 

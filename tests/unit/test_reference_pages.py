@@ -10,6 +10,11 @@ from pathlib import Path
 import pytest
 
 from brekzsync.domain.eligibility import Criterion
+from brekzsync.domain.orders.reasons import OrderReason
+from brekzsync.flows.orders.deciding import RESENT
+from brekzsync.flows.orders.export import NO_LONGER_DUE
+from brekzsync.flows.orders.settlement import UNKNOWN
+from brekzsync.flows.orders.watch import CANCELED, CHANGED
 from brekzsync.settings.sections import Settings
 from brekzsync.state.tables import metadata
 from scripts import generate_reference
@@ -27,14 +32,31 @@ def test_the_reasons_are_those_in_the_code() -> None:
     skipped = {str(criterion) for criterion in Criterion if criterion is not COMPARED}
     ended = {"deleted"} | {f"became_{criterion}" for criterion in skipped}
     refused = set(_first_arguments("Refusal"))
-    left = set(re.findall(r'tally\.reasons\["(\w+)"\]', _all_source())) - {"deleted"}
+    left = set(re.findall(r'tally\.reasons\["(\w+)"\]', _source(orders=False))) - {"deleted"}
     assert documented == skipped | ended | refused | left
 
 
 def test_the_warnings_are_those_in_the_code() -> None:
     documented = {code for code, kind in _reasons() if kind == "warning"}
 
-    assert documented == set(re.findall(r'warnings(?:\.append\(|\[)"(\w+)"', _all_source()))
+    assert documented == set(re.findall(r'warnings(?:\.append\(|\[)"(\w+)"', _source(orders=False)))
+
+
+def test_the_reasons_of_orders_are_those_in_the_code() -> None:
+    documented = {code for code, kind in _reasons("orders.md") if kind != "warning"}
+
+    source = _source(orders=True)
+    said = re.findall(r'(?:_fail|_leave)\([^"()]*(?:\([^()]*\))?[^"()]*"(\w+)"', source)
+    said += re.findall(r'tally\.reasons\["(\w+)"\]', source)
+    said += [str(RESENT), CHANGED, CANCELED, NO_LONGER_DUE, UNKNOWN]
+    of_results = {"rejected", "needs_baseline"}
+    assert documented == {*said, *(str(reason) for reason in OrderReason)} | of_results
+
+
+def test_the_warnings_of_orders_are_those_in_the_code() -> None:
+    documented = {code for code, kind in _reasons("orders.md") if kind == "warning"}
+
+    assert documented == set(re.findall(r'warnings(?:\.add\(|\[)"(\w+)"', _source(orders=True)))
 
 
 def test_every_table_and_column_of_the_state_is_explained() -> None:
@@ -55,8 +77,8 @@ def test_every_code_an_error_may_carry_is_listed() -> None:
     text = (REFERENCE / "exit-codes.md").read_text(encoding="utf-8").partition("## More exact codes")[2]
     listed = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
 
-    # A document that tells of failed records has no exception behind it.
-    assert sorted(listed) == sorted({*_error_codes(), "records_failed"})
+    # A document that tells of single records has no exception behind it.
+    assert sorted(listed) == sorted({*_error_codes(), "records_failed", "outcome_unknown"})
 
 
 @pytest.mark.parametrize("section", sorted(Settings.model_fields))
@@ -73,15 +95,21 @@ def test_every_key_the_reference_explains_is_used(section: str) -> None:
     assert unread == []
 
 
-def _reasons() -> list[tuple[str, str]]:
-    """(code, kind) of the table of reasons and warnings."""
-    text = (REFERENCE / "item-document.md").read_text(encoding="utf-8")
+def _reasons(page: str = "item-document.md") -> list[tuple[str, str]]:
+    """(code, kind) of a page's table of reasons and warnings."""
+    text = (REFERENCE / page).read_text(encoding="utf-8")
     table = text.partition("| code | kind |")[2]
     return re.findall(r"^\| `(\w+)` \| (\w+) \|", table, re.MULTILINE)
 
 
-def _all_source() -> str:
-    return "".join(path.read_text(encoding="utf-8") for path in sorted(SOURCE.rglob("*.py")))
+def _source(*, orders: bool) -> str:
+    """That of the flows and rules of orders, or all the rest."""
+    paths = (
+        path
+        for path in sorted(SOURCE.rglob("*.py"))
+        if ("orders" in path.parts or path.stem.startswith("order")) == orders
+    )
+    return "".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 def _calls() -> Iterator[ast.Call]:

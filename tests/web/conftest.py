@@ -55,6 +55,14 @@ def demo(tmp_path: Path, shared: Path, _untouched: Path) -> Served:
     return Served(_ready(made), sql, "1-101", "1-102")
 
 
+@pytest.fixture
+def demo_with_erp(demo: Served, _untouched: Path) -> Served:
+    """The demo's shop, and its ERP to read back from: ``erp.db`` in the installation's folder."""
+    shutil.copy(_untouched / "erp.db", demo.installation.folder / "erp.db")
+    demo.installation.set("erp", database="sqlite:///erp.db")
+    return demo
+
+
 @pytest.fixture(params=["demo", pytest.param("fixtures", marks=pytest.mark.mariadb)])
 def served(request: pytest.FixtureRequest, tmp_path: Path, shared: Path) -> Served:
     """Each of the two shops."""

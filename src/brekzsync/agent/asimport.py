@@ -26,7 +26,10 @@ class ImporterMissing(Exception):
 
 
 class Ended(NamedTuple):
-    """How one call ended: ``log`` is what it wrote (None: nothing), ``sentence`` tells of the ending."""
+    """How one call ended: ``log`` is what it wrote (None: nothing), ``sentence`` tells of the ending.
+
+    After one that is not regular nobody knows what is there, so that nothing else is imported on top of it.
+    """
 
     is_regular: bool
     sentence: str
@@ -64,7 +67,8 @@ class AsImport:
             ending = self._wait(process)
         changed = [path for path, stamp in self._stamps(values).items() if before.get(path) != stamp]
         log = _content(changed) or _content([str(self.output_of(file))])
-        return Ended(ending is None, ending or f"AsImport ended with code {process.returncode}.", log)
+        sentence = ending or f"AsImport ended with code {process.returncode}."
+        return Ended(ending is None and not _is_crash(process.returncode), sentence, log)
 
     def logs_after_crash(self, file: Path, topics: Sequence[str], name: str) -> list[bytes | None]:
         """What imports wrote whose end nobody saw, one a topic.
@@ -140,6 +144,11 @@ def _started(arguments: Sequence[str], output: int, folder: Path) -> subprocess.
         start_new_session=True,  # POSIX: a group of its own, to be killed as a whole
         creationflags=flags,
     )
+
+
+def _is_crash(code: int) -> bool:
+    """Whether a process came to no end of its own: a signal (POSIX), an exception such as 0xC0000005 (Windows)."""
+    return code < 0 or code >= 0xC0000000
 
 
 def kill_tree(process: subprocess.Popen[bytes]) -> None:

@@ -18,7 +18,7 @@ PLACEHOLDERS: Final = ("file", "topic", "server", "database", "name")
 TOPICS: Final = {
     "products": ("Items", "ItemPrices"),
     "orders": ("Accounts", "Orders"),
-    "refunds": ("Orders",),
+    "refunds": ("Accounts", "Orders"),
 }
 
 _DURATION = re.compile(r"(\d{1,6})\s*(s|m|h)")

@@ -85,12 +85,16 @@ class Feed:
             yield entries
             following = then if entries and then != following else None
 
-    def document(self, entry: Entry) -> Document:
-        """One record's document; asking again is always right.
+    def document(self, entry: Entry, claim: str) -> Document:
+        """One record's document; asking again is always right, with the same ``claim``: an order is given to
+        one reader only.
 
         Raises NotOffered, BrokenDocument, SwitchedOff, ShopAway, ShopRefused.
         """
-        body, headers = self._ask(_reading(entry.href), of="document")
+        request = _reading(entry.href)
+        if claim:
+            request.add_header("X-Claim", claim)
+        body, headers = self._ask(request, of="document")
         try:
             root = read_xml(body)
         except NotXml as error:

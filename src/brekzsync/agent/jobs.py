@@ -159,7 +159,7 @@ class Job:
 
     def _carry_out(self, batch: Batch) -> None:
         """Fetch, import, keep the result, post it. A batch that was asked for before is asked for again."""
-        fetched = self._fetch(batch.entries)
+        fetched = self._fetch(batch)
         content = merged([one.document.content for one in fetched]) if fetched else b""
         topics = topics_in(content, self.plan.topics) if fetched else []
         if not topics:
@@ -188,11 +188,11 @@ class Job:
         self._settle(begun, endings)
         self._post()
 
-    def _fetch(self, entries: Sequence[Entry]) -> list[_Fetched]:
+    def _fetch(self, batch: Batch) -> list[_Fetched]:
         fetched = []
-        for entry in entries:
+        for entry in batch.entries:
             try:
-                document = self._feed.document(entry)
+                document = self._feed.document(entry, batch.claim)
             except NotOffered as error:
                 self._counts["not_offered"] += 1
                 self._log.info("%s is not offered: %s", entry.id, error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,11 +23,12 @@ _DIGITS: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Records that go to Exact in one document."""
+    """Records that go to Exact in one document; ``claim`` is the word they are asked for by, again and again."""
 
     number: int
     state: Literal["asked", "importing"]
     entries: tuple[Entry, ...]
+    claim: str = ""
     topics: tuple[str, ...] = ()
 
 
@@ -49,8 +51,9 @@ class WorkFolder:
     # --- batches --------------------------------------------------------------------------------------------
 
     def open(self, entries: Sequence[Entry]) -> Batch:
-        """Note that these records are about to be asked for."""
-        batch = Batch(number=self._next_number(), state="asked", entries=tuple(entries))
+        """Note that these records are about to be asked for, and by which word."""
+        claim = uuid.uuid4().hex
+        batch = Batch(number=self._next_number(), state="asked", entries=tuple(entries), claim=claim)
         self._write(batch)
         return batch
 
@@ -152,7 +155,11 @@ def _read_batch(path: Path) -> Batch | None:
         kept: dict[str, Any] = json.loads(path.read_bytes())
         entries = tuple(Entry(*entry) for entry in kept["entries"])
         return Batch(
-            number=kept["number"], state=kept["state"], entries=entries, topics=tuple(kept.get("topics", ()))
+            number=kept["number"],
+            state=kept["state"],
+            entries=entries,
+            claim=str(kept.get("claim", "")),
+            topics=tuple(kept.get("topics", ())),
         )
     except (ValueError, KeyError, TypeError):
         return None

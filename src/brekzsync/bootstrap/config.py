@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
@@ -14,12 +14,16 @@ from brekzsync.bootstrap.products import shop_options
 from brekzsync.bootstrap.state import state_of, utc_now
 from brekzsync.domain.exclusions import Exclusions
 from brekzsync.errors import BrekzsyncError, InvalidInput
+from brekzsync.exact.connection import connect_erp
+from brekzsync.exact.health import TIMEOUT
+from brekzsync.exact.items import ItemRepository
 from brekzsync.flows.configuration_check import ConfigurationCheck
 from brekzsync.prestashop.connection import ShopDatabase
 from brekzsync.prestashop.mapping_facts import read_order_facts
 from brekzsync.prestashop.shop import Shop
 
 if TYPE_CHECKING:
+    from brekzsync.domain.erp_items import ErpItem
     from brekzsync.settings import Settings
 
 
@@ -32,10 +36,19 @@ def configuration_check(settings: Settings) -> Iterator[ConfigurationCheck]:
             settings=settings,
             open_shop=cast(Any, lambda own: Shop(database, shop_options(own)).open(utc_now())),
             order_facts=lambda id_lang: read_order_facts(database, settings.shop.table_prefix, id_lang),
+            erp_items=_erp_items,
             exclusions=lambda: _exclusions(settings),
         )
     finally:
         database.dispose()
+
+
+def _erp_items(own: Settings, codes: Collection[str]) -> Mapping[str, ErpItem]:
+    engine = connect_erp(own.erp.database.get_secret_value(), TIMEOUT, attempts=2)
+    try:
+        return ItemRepository(engine).some(codes)
+    finally:
+        engine.dispose()
 
 
 def _exclusions(settings: Settings) -> Exclusions:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brekzsync.bootstrap.orders import order_channel
 from brekzsync.bootstrap.products import shop_options
 from brekzsync.bootstrap.state import utc_now
 from brekzsync.domain.findings import Check, Finding, passed, skipped, warning
@@ -89,7 +90,13 @@ def _state(settings: Settings, opened: ExitStack) -> list[Check]:
 def _shop(settings: Settings, names: list[str], opened: ExitStack) -> list[Check]:
     url = settings.shop.database.get_secret_value()
     writes_stock = settings.stock.write_via == "database"
-    health = ShopHealth(url, shop_options(settings), utc_now, writes_stock=writes_stock)
+    health = ShopHealth(
+        url,
+        shop_options(settings),
+        utc_now,
+        writes_stock=writes_stock,
+        reads_orders=settings.orders.is_in_use,
+    )
     opened.callback(health.dispose)
     checks = health.checks()
     for name in names:
@@ -134,17 +141,23 @@ def _marketplace(settings: Settings) -> list[Check]:
 
 def _outbox(own: Settings, target: str) -> list[Check]:
     folder = own.products.output
-    if own.products.channel != "files":
+    if own.products.channel == "files":
+        checks = _folder(folder, "", "[products] output", target)
+    else:
         look = partial(skipped, "Not configured: [products] channel is not files.")
-        return [Check(system="outbox", name="folder", look=look, target=target)]
+        checks = [Check(system="outbox", name="folder", look=look, target=target)]
+    of_orders = own.orders.output or folder
+    is_there = own.products.channel == "files" and of_orders == folder
+    if own.orders.is_in_use and order_channel(own) == "files" and not is_there:
+        setting = "[orders] output" if own.orders.output else "[products] output"
+        checks += _folder(of_orders, " of orders", setting, target)
+    return checks
+
+
+def _folder(folder: Path, whose: str, setting: str, target: str) -> list[Check]:
+    looks = {"folder": partial(writable, folder, setting), "disk space": partial(space, folder)}
     return [
-        Check(
-            system="outbox",
-            name="folder",
-            look=partial(writable, folder, "[products] output"),
-            target=target,
-        ),
-        Check(system="outbox", name="disk space", look=partial(space, folder), target=target),
+        Check(system="outbox", name=name + whose, look=look, target=target) for name, look in looks.items()
     ]
 
 

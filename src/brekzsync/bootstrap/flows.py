@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _OVERDUE_AFTER: Final[dict[str, Callable[[Settings], timedelta]]] = {
     "product": lambda settings: settings.products.overdue_after,
+    "order": lambda settings: settings.orders.overdue_after,
+    "refund": lambda settings: settings.orders.overdue_after,
 }
 
 

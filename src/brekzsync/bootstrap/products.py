@@ -8,6 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from brekzsync.bootstrap.reading_back import reading_back
 from brekzsync.bootstrap.state import spare_the_garbage_collector, utc_now
 from brekzsync.bulk_writer import BulkOrder, BulkWriter
 from brekzsync.domain.item_codes import CodeTemplate
@@ -53,6 +54,8 @@ def product_run(settings: Settings, target: str, state: State, output: Path | No
     def entries(keys: Sequence[ProductKey]) -> Iterator[IndexEntry]:
         return _entries(ledger, keys)
 
+    # Nobody can report on what was taken from an outbox: it is looked for as soon as it is out.
+    reading = reading_back(own, ledger.served, lease=None)
     spare_the_garbage_collector()
     try:
         yield ProductRun(
@@ -75,6 +78,7 @@ def product_run(settings: Settings, target: str, state: State, output: Path | No
             lease=own.serve.lease if own.products.acknowledged_by == "result" else None,
             held_codes=_held_codes(own),
             bundle_components_too=own.products.bundle_components == "export",
+            read_back=reading.all if reading else lambda _now: 0,
         )
     finally:
         shop.dispose()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from brekzsync.errors import ConfigurationError
 from brekzsync.logs import HIDDEN
 from brekzsync.settings.database_urls import without_password
 from brekzsync.state.database import State, open_state, planned_upgrade, upgrade
@@ -51,6 +52,20 @@ def state_of(settings: Settings, *, writes: bool = True) -> Iterator[State]:
         yield state
     finally:
         state.close()
+
+
+@contextmanager
+def state_if_any(settings: Settings, *, writes: bool) -> Iterator[State]:
+    """The state database; a missing one is taken as empty and not created, while ``writes`` go to one that is."""
+    url = settings.state.database.get_secret_value()
+    try:
+        state = open_state(url, create=False, read_only=not writes)
+    except ConfigurationError as error:
+        if error.code != "state_missing":
+            raise
+        state = open_state(url, create=False, missing_ok=True)
+    with state:
+        yield state
 
 
 @contextmanager

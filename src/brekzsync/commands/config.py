@@ -57,11 +57,11 @@ def _check_of(path: Path) -> str:
 @config.command(epilog="Example: brekzsync config check")
 @pass_invocation
 def check(invocation: Invocation) -> None:
-    """Check the file, and in the shop what it names.
+    """Check the file, and in the shop and the ERP what it names.
 
-    Changes nothing. Looks for unknown keys and values that do not fit, tax rates without a VAT code, order
-    states that do not exist, payment modules and carriers without a code, shops, languages, currency and
-    columns.
+    Changes nothing. Looks for unknown keys and values that do not fit, tax rates without a VAT code, shops,
+    languages, currency and columns. Where [orders] says anything, also for order states and countries that do
+    not exist, payment modules and carriers without a code, and items the ERP does not have.
     """
     from brekzsync.commands.config_reports import check_document, show_check
     from brekzsync.flows.configuration_rules import Severity

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group(epilog="Example: brekzsync demo up")
 def demo() -> None:
-    """Try brekzsync with a small shop of its own."""
+    """Try brekzsync with a small shop, and a small ERP, of its own."""
 
 
 @demo.command(epilog="Example: brekzsync demo up --dir shop-to-try")
@@ -52,6 +52,8 @@ def up(invocation: Invocation, directory: Path, dry_run: bool) -> None:
             "shops": made.shops,
             "products": made.products,
             "combinations": made.combinations,
+            "orders": made.orders,
+            "refunds": made.refunds,
             "refreshed": made.refreshed,
             "kept_configuration": made.kept_configuration,
             "next": following,
@@ -59,8 +61,48 @@ def up(invocation: Invocation, directory: Path, dry_run: bool) -> None:
     )
 
 
+@demo.command(name="import", epilog="Example: brekzsync demo import --dir demo")
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    metavar="DIR",
+    help="The demo's folder [default: ./demo].",
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what lies there unread.")
+@pass_invocation
+def import_(invocation: Invocation, directory: Path, dry_run: bool) -> int:
+    """Import what lies in the demo's outbox into the demo's ERP, as Exact would.
+
+    Documents are taken in the order of the indexes and deleted once they are imported. Exit code 3 when the ERP
+    rejected a record.
+    """
+    from brekzsync.commands.demo_reports import (
+        import_document,
+        show_import,
+        show_unread,
+        unread_document,
+    )
+    from brekzsync.demo.outbox_import import import_outbox, unread_documents
+
+    if dry_run:
+        unread = unread_documents(directory)
+        show_unread(invocation.console, directory, unread)
+        invocation.console.document("demo import", True, unread_document(directory, unread))
+        return 0
+    told = list(import_outbox(directory, datetime.now(UTC)))
+    document = import_document(directory, told)
+    show_import(invocation.console, directory, told)
+    invocation.console.document("demo import", "error" not in document, document)
+    return 3 if "error" in document else 0
+
+
 def _show(console: Console, made: Demo, following: str, *, dry_run: bool) -> None:
-    shop = f"{len(made.shops)} shops ({', '.join(made.shops)}), {made.combinations} combinations"
+    shop = (
+        f"{len(made.shops)} shops ({', '.join(made.shops)}), {made.combinations} combinations,"
+        f" {made.orders} orders"
+    )
     if dry_run:
         there = "put back to its beginning" if made.refreshed else "made"
         console.output(f"A demo would be {there} in {made.directory}: {shop}. Nothing was written.")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from brekzsync.commands.log_reports import TONES, at, minute, record_document, status_text
+from brekzsync.commands.log_reports import at, minute, named, record_document, status_text, tone
 from brekzsync.commands.times import moment, stamp
+from brekzsync.domain.log_records import ORDER_TYPES
 
 if TYPE_CHECKING:
     from brekzsync.console import CardBlock, Console
-    from brekzsync.domain.items import Item
     from brekzsync.domain.log_records import HandedOut, LogAttempt
     from brekzsync.flows.sync_logs import RecordDetails
 
@@ -22,23 +22,43 @@ def details_document(details: RecordDetails) -> dict[str, Any]:
         "different_at": stamp(at(entry.different_at)),
         "run": details.run,
         "force_pending": entry.force_requested > entry.force_acknowledged,
-        "acknowledged": None if details.item is None else _fields(details.item),
+        "acknowledged": details.acknowledged,
         "failed_attempts": [
             {"at": stamp(at(one.at)), "run": one.run, "reason": one.reason, "message": one.message}
             for one in details.attempts
         ],
-        "handed_out": [_handed_out(one) for one in details.handed_out],
+        "handed_out": [_handed_out(one, details) for one in details.handed_out],
     }
 
 
-def _handed_out(one: HandedOut) -> dict[str, Any]:
-    return {
+def _handed_out(one: HandedOut, details: RecordDetails) -> dict[str, Any]:
+    """A claim is never offered again by time alone: at most it is looked up then."""
+    from brekzsync.flows.sync_logs import document_fields
+
+    until = stamp(at(one.lease_until))
+    told: dict[str, Any] = {
         "version": _version(one),
         "run": one.run,
         "served_at": stamp(at(one.served_at)),
-        "offered_again_at": stamp(at(one.lease_until)),
+        "offered_again_at": None if _is_claim(one, details) else until,
         "rejected_at": stamp(at(one.rejected_at)),
     }
+    if details.record.log_type in ORDER_TYPES:
+        told["looked_up_at"] = until if _is_claim(one, details) and not _is_untaken(one) else None
+        told["document"] = document_fields(details.record.log_type, one.document)
+    return told
+
+
+def _is_claim(one: HandedOut, details: RecordDetails) -> bool:
+    return details.record.log_type in ORDER_TYPES and one.rejected_at is None
+
+
+def _is_untaken(one: HandedOut) -> bool:
+    """Whether its document lies where nobody has taken it from yet."""
+    from brekzsync.flows.frame import milliseconds
+    from brekzsync.flows.orders.ports import NOT_TAKEN
+
+    return one.lease_until >= milliseconds(NOT_TAKEN)
 
 
 def _version(one: HandedOut) -> str:
@@ -47,29 +67,45 @@ def _version(one: HandedOut) -> str:
     return version_text(one.fingerprint, one.force)
 
 
-def _fields(item: Item) -> dict[str, Any]:
-    """Every field that is not blank."""
-    fields = {name: value for name, value in item._asdict().items() if value}
-    if item.translations:
-        fields["translations"] = item.translated()
-    return fields
-
-
 def show_details(console: Console, details: RecordDetails) -> None:
     """One card: how it stands, when what happened, what the target has, what failed."""
     record, target = details.record, details.record.target
     blocks: list[CardBlock] = [("Record", _rows(_state(details)))]
-    if details.item is not None:
-        fields = [(name.replace("_", " "), _shown(value)) for name, value in _fields(details.item).items()]
-        blocks.append((f"What {target} acknowledged", _rows(fields)))
+    if details.acknowledged is not None:
+        blocks += _content(f"What {target} acknowledged", details.acknowledged)
     if details.handed_out:
-        blocks.append(
-            ("Handed out and not acknowledged", [_handed_out_row(one) for one in details.handed_out])
-        )
+        rows = [_handed_out_row(one, details) for one in details.handed_out]
+        blocks.append(("Handed out and not acknowledged", rows))
+        if details.acknowledged is None and record.log_type in ORDER_TYPES:
+            blocks += _content("What was handed out", _newest_document(details))
     if details.attempts:
         blocks.append(("Failed attempts", [_attempt_row(one) for one in details.attempts]))
-    title = f"{record.key} → {target}"
-    console.card(title, status_text(record.told), TONES[record.told.status], _lead(details), blocks)
+    title = f"{named(record.flow, record.key)} → {target}"
+    console.card(title, status_text(record.told), tone(record.told), _lead(details), blocks)
+
+
+def _newest_document(details: RecordDetails) -> dict[str, Any]:
+    from brekzsync.flows.sync_logs import document_fields
+
+    return document_fields(details.record.log_type, details.handed_out[0].document) or {}
+
+
+def _content(title: str, fields: dict[str, Any]) -> list[CardBlock]:
+    """What a document says; the lines of an order make a block of their own."""
+    rest = {name: value for name, value in fields.items() if name != "lines"}
+    blocks: list[CardBlock] = [
+        (title, _rows([(name.replace("_", " "), _shown(value)) for name, value in rest.items()]))
+    ]
+    if "lines" in fields:
+        blocks.append(("Its lines, prices excl. tax", [("", *_line(line)) for line in fields["lines"]]))
+    return blocks if rest else []
+
+
+def _line(line: dict[str, Any]) -> tuple[str, str]:
+    vat = f"VAT code {line['vat_code']}" if line.get("vat_code") else ""
+    price = f"{line.get('price', '')} each"
+    said = ", ".join(filter(None, (line.get("description"), price, vat)))
+    return f"{line.get('quantity', '')} × {line.get('item_code', '')}", said
 
 
 def _rows(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str, str]]:
@@ -81,14 +117,29 @@ def _attempt_row(one: LogAttempt) -> tuple[str, str, str]:
     return "bad", minute(one.at), ": ".join(filter(None, (one.reason, one.message)))
 
 
-def _handed_out_row(one: HandedOut) -> tuple[str, str, str]:
+def _handed_out_row(one: HandedOut, details: RecordDetails) -> tuple[str, str, str]:
     """When, and what of it."""
+    if details.record.log_type in ORDER_TYPES:
+        return "bad" if one.rejected_at is not None else "blank", minute(one.served_at), _claim(one)
     if one.rejected_at is not None:
         return "bad", minute(one.served_at), f"rejected, offered again after {minute(one.lease_until)}"
     return "blank", minute(one.served_at), f"result awaited, offered again after {minute(one.lease_until)}"
 
 
+def _claim(one: HandedOut) -> str:
+    """What became of an order that was handed out."""
+    if one.rejected_at is not None:
+        return "not in the ERP: given back" if one.lease_until == one.rejected_at else "rejected"
+    if _is_untaken(one):
+        return "result awaited, lies in the outbox"
+    return f"result awaited, looked up in the ERP; its absence counts from {minute(one.lease_until)} on"
+
+
 def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(str(one) for one in value.values())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return " / ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -114,10 +165,7 @@ def _moment(milliseconds: int | None) -> str:
 
 
 def _lead(details: RecordDetails) -> str:
-    """The sentence of the card: what failed, what it waits for, or that all is well."""
+    """The sentence of the card."""
     from brekzsync.domain.log_records import meaning
 
-    told = details.record.told
-    if told.status == "failed":
-        return told.message or str(told.reason)
-    return meaning(told)
+    return meaning(details.record.told)

@@ -52,6 +52,18 @@ def status_text(told: Told) -> str:
     return f"{told.status}: {told.reason}" if told.reason else str(told.status)
 
 
+def tone(told: Told) -> Tone:
+    """A message on what is in sync is something to look at."""
+    return "neutral" if told.status == "synced" and told.message else TONES[told.status]
+
+
+def named(flow: str, key: str) -> str:
+    """A record in a sentence: ``12-34``, but ``order 12``, since a number alone may be many things."""
+    from brekzsync.domain.sync_flows import FLOWS
+
+    return key if FLOWS[flow].has_combinations else f"{flow} {key}"
+
+
 def minute(milliseconds: int | None) -> str:
     """UTC to the minute, for a column that says so."""
     moment = at(milliseconds)
@@ -71,7 +83,7 @@ def show_page(invocation: Invocation, page: Page, filters: list[str], *, is_firs
     mixed = "--target" not in filters and len(invocation.settings.target_names()) > 1
     columns = _columns(page.records, shutil.get_terminal_size().columns, targets_are_mixed=mixed)
     rows = [[columns[name](record) for name in columns] for record in page.records]
-    tones = {status_text(record.told): TONES[record.told.status] for record in page.records}
+    tones = {status_text(record.told): tone(record.told) for record in page.records}
     console.table("Sync logs", list(columns), rows, tones=tones)
     if page.next is not None:
         console.notice(
@@ -79,7 +91,14 @@ def show_page(invocation: Invocation, page: Page, filters: list[str], *, is_firs
         )
     troubled = next((record for record in page.records if record.told.message), None)
     if troubled is not None:
-        console.notice(f"All about one: {invocation.typed(f'logs show {troubled.key}')}")
+        console.notice(f"All about one: {invocation.typed(_showing(troubled))}")
+
+
+def _showing(record: LogRecord) -> str:
+    from brekzsync.domain.sync_flows import FLOWS
+
+    its_type = "" if FLOWS[record.flow].has_combinations else f" --type {record.log_type}"
+    return f"logs show {record.key}{its_type}"
 
 
 def _columns(records: list[LogRecord], width: int, *, targets_are_mixed: bool) -> dict[str, Any]:
@@ -122,17 +141,20 @@ def _state_of(row: LogRow) -> dict[str, Any]:
 
 def shown_key(key: LogKey) -> str:
     """The key as people read it."""
-    return f"{key.key_major}-{key.key_minor}"
+    from brekzsync.domain.sync_flows import show_key
+
+    return show_key(key.flow, (key.key_major, key.key_minor))
 
 
 def show_retry(invocation: Invocation, report: RetryReport, *, dry_run: bool) -> None:
     """What waits no longer, what must be mended, and what there was nothing to do about."""
     console, count = invocation.console, len(report.released)
-    named = [*report.released, *(row.found_at for row in (*report.failing, *report.others))]
-    several = len({key.target for key in named}) > 1
+    keys = [*report.released, *(row.found_at for row in (*report.failing, *report.others))]
+    several = len({key.target for key in keys}) > 1
 
     def told(key: LogKey) -> str:
-        return f"{shown_key(key)} → {key.target}" if several else shown_key(key)
+        name = named(key.flow, shown_key(key))
+        return f"{name} → {key.target}" if several else name
 
     if count:
         shown = ", ".join(told(key) for key in report.released[:20])
@@ -167,7 +189,7 @@ def show_pruned(console: Console, pruned: Pruned, age: str, *, dry_run: bool) ->
     kinds = (
         (pruned.attempts, "attempt", "attempts"),
         (pruned.rejected_versions, "rejected version", "rejected versions"),
-        (pruned.deleted_records, "row of a deleted record", "rows of deleted records"),
+        (pruned.deleted_records, "row of a record that is gone", "rows of records that are gone"),
         (pruned.runs, "run", "runs"),
     )
     parts = [f"{count} {one if count == 1 else many}" for count, one, many in kinds if count]

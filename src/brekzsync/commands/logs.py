@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from brekzsync.commands.ids import complete_product_ids
+from brekzsync.commands.ids import complete_logged_keys
 from brekzsync.commands.invocation import Invocation, pass_invocation
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _filtered(command: Command) -> Command:
     command = click.option(
         "--search",
         metavar="TEXT",
-        help="Only what holds this: a key, or any part of the item (code, description, EAN, …) or message.",
+        help="Only what holds this: a key, or any part of the item (code, EAN, …), order or message.",
     )(command)
     command = click.option(
         "--since", metavar="AGE", callback=_duration, help="Only what was updated since: 30m, 2h, 7d."
@@ -89,14 +89,15 @@ def list_records(invocation: Invocation, /, limit: int, cursor: str | None, **fi
 
 
 @logs.command(epilog="Example: brekzsync logs show 1-101")
-@click.argument("key", metavar="KEY", shell_complete=complete_product_ids)
+@click.argument("key", metavar="KEY", shell_complete=complete_logged_keys)
 @_of_kind
 @pass_invocation
 def show(invocation: Invocation, /, key: str, **filters: Any) -> None:
     """Show everything about one record.
 
     Its status, the version that was acknowledged, those handed out, and the attempts that failed. KEY is a
-    combination key (12-34) or a product id (12: all its combinations).
+    combination key (12-34), a product id (12: all its combinations), or the id of an order or a refund (12).
+    All that fit are shown; --type says which is meant.
     """
     from brekzsync.bootstrap.logs import sync_logs
     from brekzsync.commands.log_details import details_document, show_details
@@ -110,7 +111,7 @@ def show(invocation: Invocation, /, key: str, **filters: Any) -> None:
 
 
 @logs.command(epilog="Example: brekzsync logs retry --status failed --dry-run")
-@click.argument("keys", nargs=-1, metavar="[KEY]...", shell_complete=complete_product_ids)
+@click.argument("keys", nargs=-1, metavar="[KEY]...", shell_complete=complete_logged_keys)
 @click.option("--status", type=click.Choice(("pending", "failed")), help="Only records of this status.")
 @_of_kind
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be retried; write nothing.")
@@ -118,8 +119,9 @@ def show(invocation: Invocation, /, key: str, **filters: Any) -> None:
 def retry(invocation: Invocation, /, keys: tuple[str, ...], dry_run: bool, **filters: Any) -> None:
     """Let the next run try again what was rejected and waits.
 
-    KEYs are combination keys (12-34) or product ids (12); none means all that wait. A record that fails by
-    its own data is tried by every run: it needs mending, and is shown with what to mend.
+    KEYs are combination keys (12-34), product ids or ids of orders and refunds (12: all that fit, or what
+    --type says); none means all that wait. A record that fails by its own data is tried by every run: it
+    needs mending, and is shown with what to mend.
     """
     from brekzsync.bootstrap.logs import retry_records
     from brekzsync.commands.log_reports import retry_document, show_retry

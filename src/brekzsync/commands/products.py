@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,17 +10,24 @@ from brekzsync.commands.ids import ids_argument
 from brekzsync.commands.invocation import Invocation, pass_invocation
 from brekzsync.commands.product_diagnose import diagnose
 from brekzsync.commands.product_flags import exclude, exclusions, force_sync, include
-from brekzsync.errors import BrekzsyncError, Interrupted, InvalidInput, LockHeld
+from brekzsync.commands.target_runs import (
+    TargetFailure,
+    daily_summary,
+    raise_failures,
+    remembering,
+    run_each,
+    switch_if_off,
+)
+from brekzsync.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from brekzsync.commands.product_reports import TargetReport
-    from brekzsync.domain.sync_flows import FlowSwitch
-    from brekzsync.flows.products.run import ExportOutcome, ExportRequest
+    from brekzsync.flows.products.run import ExportRequest
     from brekzsync.state.database import State
-    from brekzsync.state.runs import Runs
+
+_LABEL = "products"  # what cron's lines begin with
 
 
 @click.group(epilog="Example: brekzsync products export --dry-run")
@@ -77,24 +84,17 @@ def export(
     for report in reports:
         show(invocation, report, request)
     if failures:
-        _raise(invocation, failures, document(reports, request) if reports else {})
+        done = document(reports, request) if reports else {}
+        raise_failures(invocation, _LABEL, failures, done, "products export")
     code = 3 if any(report.tally.failed for report in reports) else 0
     invocation.console.document("products export", code == 0, document(reports, request))
     return code
 
 
-class TargetFailure(NamedTuple):
-    """The error that ended one target's run; ``is_known`` when the run before ended with it as well."""
-
-    target: str
-    error: BrekzsyncError
-    is_known: bool
-
-
 def _export_targets(
     invocation: Invocation, request: ExportRequest, output: str | None, target: str | None
 ) -> tuple[list[TargetReport], list[TargetFailure]]:
-    """Export to each target in turn; one of several that fails does not keep the others back."""
+    """Export to each target in turn, into ``output`` where one folder is named."""
     from pathlib import Path
 
     from brekzsync.bootstrap.state import state_of
@@ -106,39 +106,12 @@ def _export_targets(
             hint="Name one with --target, or set [targets.<name>.products] output for each.",
         )
     folder = Path(output).absolute() if output else None
-    reports, failures = [], []
     with state_of(invocation.settings, writes=not request.dry_run) as state:
         if state.created:
             _tell_of_new_state(invocation)
-        for name in names:
-            invocation.is_known_failure = False
-            try:
-                reports.append(_export_target(invocation, request, state, name, folder))
-            except BrekzsyncError as error:
-                if len(names) == 1 or isinstance(error, Interrupted):
-                    raise
-                failures.append(TargetFailure(name, error, invocation.is_known_failure))
-    return reports, failures
-
-
-def _raise(invocation: Invocation, failures: list[TargetFailure], done: dict[str, Any]) -> NoReturn:
-    """Tell of every target that failed and raise the first error, a lock that is held only for want of another.
-
-    ``done`` is what the other targets came to, for JSON.
-    """
-    from brekzsync.console import failure
-
-    console = invocation.console
-    for one in failures:
-        console.warning(f"{one.target}: {one.error.message}")
-        if not (one.is_known or isinstance(one.error, LockHeld)):
-            console.cron_report(f"products → {one.target}: {one.error.message} {one.error.hint}".rstrip())
-    invocation.is_known_failure = True  # what cron should mail of them is said
-    errors = [one.error for one in failures]
-    first = next((error for error in errors if not isinstance(error, LockHeld)), errors[0])
-    if done:
-        console.document("products export", False, {**done, "error": failure(first)})
-    raise first
+        return run_each(
+            invocation, names, lambda name: _export_target(invocation, request, state, name, folder)
+        )
 
 
 def _export_target(
@@ -146,44 +119,26 @@ def _export_target(
 ) -> TargetReport:
     from brekzsync.bootstrap.products import product_run
     from brekzsync.commands.product_reports import TargetReport
-    from brekzsync.flows.cron_report import is_known_error, new_failures
-    from brekzsync.flows.frame import error_code
-    from brekzsync.flows.products.run import nothing_done
+    from brekzsync.flows.cron_report import new_failures
+    from brekzsync.flows.products.run import FLOW, nothing_done
 
     runs, console = state.runs, invocation.console
     own = invocation.settings.for_target(target)
-    off = _switch_if_off(state, target)
+    off = switch_if_off(state, FLOW, target)
     if off and not request.dry_run:
         return TargetReport(target, output or own.products.output, nothing_done(), [], off)
     with product_run(invocation.settings, target, state, output) as run:
-        before = runs.previous("product", target)
-        try:
-            outcome = run.execute(request, lambda total: console.progress(f"Products → {target}", total))
-        except Exception as error:
-            invocation.is_known_failure = is_known_error(before, error_code(error))
-            raise
-        lines = new_failures(target, outcome.tally)
+        outcome = remembering(
+            invocation,
+            runs,
+            FLOW,
+            target,
+            lambda: run.execute(request, lambda total: console.progress(f"Products → {target}", total)),
+        )
+        lines = new_failures(_LABEL, target, outcome.tally)
         if console.is_cron and not request.dry_run:
-            lines += _daily_summary(runs, target, outcome, run.clock())
+            lines += daily_summary(runs, _LABEL, FLOW, target, outcome.run, outcome.tally, run.clock())
         return TargetReport(target, run.outbox_directory, outcome, lines, off)
-
-
-def _switch_if_off(state: State, target: str) -> FlowSwitch | None:
-    """Who switched the flow off, when and why; None when it is on."""
-    switch = state.switches.find("product", target)
-    return switch if switch is not None and not switch.is_enabled else None
-
-
-def _daily_summary(runs: Runs, target: str, outcome: ExportOutcome, now: datetime) -> list[str]:
-    """The line of the day, once; the very first run only starts the count."""
-    from brekzsync.flows.cron_report import is_summary_due, summary
-    from brekzsync.state.runs import RunHandle
-
-    last = runs.last_summary_at("product", target)
-    if not is_summary_due(now, last):
-        return []
-    runs.summarise(RunHandle(outcome.run.id, outcome.run.name), now)
-    return [] if last is None else [summary(target, outcome.tally)]
 
 
 def _tell_of_new_state(invocation: Invocation) -> None:

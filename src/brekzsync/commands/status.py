@@ -13,7 +13,8 @@ def status(invocation: Invocation) -> int:
     """Show when each flow last ran, how that ended, what waits, and which run is at work.
 
     Exit code 3 when a flow that is switched on is overdue: none of its runs came to an end within
-    [products] overdue_after. Writes nothing; the shop and the ERP are not asked.
+    overdue_after of [products] or [orders]. Orders and refunds that nobody ever sent are not missed. Writes
+    nothing; the shop and the ERP are not asked.
     """
     from brekzsync.bootstrap.flows import flow_health
     from brekzsync.commands.status_report import document, overdue_error, show

@@ -41,6 +41,7 @@ def _is(one: FlowHealth) -> str:
     words = ["on" if one.is_enabled else "off"]
     words += ["at work"] if one.is_at_work else []
     words += ["overdue"] if one.overdue else []
+    words += [] if one.is_used else ["not used"]
     return ", ".join(words)
 
 
@@ -114,6 +115,7 @@ def _flow_document(one: FlowHealth) -> dict[str, Any]:
         "flow": one.flow.name,
         "target": one.target,
         "command": one.flow.command,
+        "used": one.is_used,
         **switch_document(one.switch),
         "last_run": None if one.last_run is None else _run_document(one.last_run),
         "last_success_at": stamp(one.last_success_at),

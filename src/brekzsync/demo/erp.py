@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import URL, Table, create_engine
 from sqlalchemy.pool import NullPool
 
+from brekzsync.demo.debtors import seed_debtors
 from brekzsync.demo.rows import Record
 from brekzsync.demo.seed import read
 from brekzsync.exact.tables import WAREHOUSE_LENGTH, GlobeTables, globe_tables
@@ -37,6 +38,7 @@ def seed_erp(path: Path, now: datetime) -> None:
     with engine.begin() as connection:
         for table, values in rows.by_table.items():
             connection.execute(table.insert(), values)
+        seed_debtors(connection, given.get("debtor", []))
 
 
 class _ErpRows:

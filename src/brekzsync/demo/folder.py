@@ -21,6 +21,7 @@ from brekzsync.state.database import open_state
 _MARKER = ".brekzsync-demo"  # who finds it knows that everything here may be made anew
 _LOCK = ".brekzsync-demo.lock"
 _BUILDING = ".building"
+IMPORTING = "importing"  # where the demo's importer puts what it took out of the outbox
 _SQLITE_COMPANIONS = ("-wal", "-shm", "-journal")
 
 
@@ -32,6 +33,8 @@ class Demo:
     shops: list[str]
     products: int
     combinations: int
+    orders: int
+    refunds: int
     refreshed: bool
     kept_configuration: bool
 
@@ -56,15 +59,35 @@ def make_demo(directory: Path, now: datetime, *, dry_run: bool = False) -> Demo:
         raise _cannot(directory, error.strerror or str(error)) from error
     except DBAPIError as error:
         raise _cannot(directory, str(error.orig)) from error
-    products = read("catalogue.toml")["product"]
+    products, sales = read("catalogue.toml")["product"], read("orders.toml")
     return Demo(
         directory=directory,
         shops=[shop["name"] for shop in read("shop.toml")["shop"]],
         products=len(products),
         combinations=sum(len(product.get("combination", ["itself"])) for product in products),
+        orders=len(sales["order"]),
+        refunds=len(sales["slip"]),
         refreshed=refreshed,
         kept_configuration=kept,
     )
+
+
+@contextmanager
+def demo_at_rest(directory: Path) -> Iterator[None]:
+    """The demo in ``directory``, while nobody makes it anew. Raises InvalidInput where there is none."""
+    if not _is_demo(directory) or not (directory / "erp.db").is_file():
+        raise InvalidInput(
+            f"There is no demo in {directory}.",
+            hint="Make one: brekzsync demo up --dir FOLDER",
+            code="no_demo",
+        )
+    try:
+        with FileLock(directory / _LOCK, timeout=0, preserve_lock_file=True):
+            yield
+    except Timeout:
+        raise LockHeld(
+            f"Another `brekzsync demo` is at work in {directory}.", hint="Wait until it has ended."
+        ) from None
 
 
 def _is_demo(directory: Path) -> bool:
@@ -176,6 +199,7 @@ def _make_state(path: Path, now: datetime) -> None:
 def _put_in_place(building: Path, directory: Path) -> bool:
     # Unread items belong to the old state; the new one would neither replace nor withdraw all of them.
     shutil.rmtree(directory / "outbox", ignore_errors=True)
+    shutil.rmtree(directory / IMPORTING, ignore_errors=True)
     for name in ("state.db", "shop.db", "erp.db"):
         # An old write-ahead log must not meet a new database: SQLite would replay it.
         (directory / name).unlink(missing_ok=True)

@@ -24,6 +24,7 @@ class ShopRows:
         self.tables: ShopTables = shop_tables("ps_")
         self.by_table: defaultdict[Table, list[dict[str, Any]]] = defaultdict(list)
         local_now = now.astimezone(ZoneInfo(organisation["timezone"]))
+        self.now = f"{local_now:%Y-%m-%d %H:%M:%S}"
         self.today = local_now.date()
         self.last_saved = f"{local_now - timedelta(days=30):%Y-%m-%d %H:%M:%S}"
 
@@ -34,6 +35,25 @@ class ShopRows:
     def next_id(self, table: Table) -> int:
         """The id of the row about to be added."""
         return len(self.by_table[table]) + 1
+
+    def moment(self, days_ago: int, time: str) -> str:
+        """A time of day some days ago; one of today that is still to come is now."""
+        moment = f"{self.today - timedelta(days=days_ago)} {time}"
+        return min(moment, self.now)
+
+    def shop_language(self, shop: str) -> str:
+        """The ISO code of the language a shop speaks."""
+        return next(str(one["language"]) for one in self.organisation["shop"] if one["name"] == shop)
+
+    def attribute_name(self, key: str, language: str) -> str:
+        """The name of an attribute's value."""
+        groups: list[Record] = self.organisation["attribute_group"]
+        return next(
+            str(value["name"][language])
+            for group in groups
+            for value in group["values"]
+            if value["key"] == key
+        )
 
     def texts(self, names: Record) -> Iterable[tuple[int, str]]:
         """(id_lang, text) for every language; empty where there is none, as a shop holds it."""

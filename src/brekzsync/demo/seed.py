@@ -15,6 +15,7 @@ from sqlalchemy import URL, create_engine
 from sqlalchemy.pool import NullPool
 
 from brekzsync.demo.catalogue import add_catalogue
+from brekzsync.demo.orders import add_orders
 from brekzsync.demo.organisation import add_organisation
 from brekzsync.demo.rows import Record, ShopRows
 
@@ -35,10 +36,12 @@ def exclusions() -> list[Record]:
 
 
 def seed_shop(path: Path, now: datetime) -> None:
-    """Create the demo shop as a new SQLite file; special prices start and end relative to ``now`` (aware)."""
+    """Create the demo shop as a new SQLite file; days count from ``now`` (aware)."""
     rows = ShopRows(read("shop.toml"), now)
     add_organisation(rows)
-    add_catalogue(rows, read("catalogue.toml"))
+    catalogue = read("catalogue.toml")
+    add_catalogue(rows, catalogue)
+    add_orders(rows, catalogue, read("orders.toml"))
     engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
     rows.tables.metadata.create_all(engine)
     with engine.begin() as connection:

@@ -113,6 +113,15 @@ class Unchanged(NamedTuple):
     source_digest: bytes | None
 
 
+class Remark(NamedTuple):
+    """What people should know of a record that the target has; it stays synced."""
+
+    key_major: int
+    key_minor: int
+    reason: str
+    message: str
+
+
 class Serving(NamedTuple):
     """A version about to be handed out, whose result is to come."""
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from brekzsync.domain.eligibility import Criterion
 from brekzsync.domain.items import Item
-from brekzsync.domain.keys import format_key
 from brekzsync.domain.ledger import IN_DOUBT, LedgerEntry
-from brekzsync.domain.sync_flows import FLOWS, LogType
+from brekzsync.domain.orders.summaries import summary
+from brekzsync.domain.sync_flows import FLOWS, LogType, show_key
 
 
 class LogStatus(StrEnum):
@@ -19,6 +19,10 @@ class LogStatus(StrEnum):
     PENDING = "pending"
     SYNCED = "synced"
     FAILED = "failed"
+
+
+ORDER_TYPES = (LogType.ORDER, LogType.REFUND)
+"""Records that are sales orders for the target, and go out once."""
 
 
 class PendingReason(StrEnum):
@@ -85,6 +89,11 @@ _MEANS = {
     PendingReason.IN_DOUBT: "A run broke off while it was on its way; the next run sends it again.",
     PendingReason.FLOW_DISABLED: "Its flow is switched off.",
     PendingReason.NOT_CONFIGURED: "Its target is not in the configuration.",
+    "order_not_in_erp": "Its order is not in the ERP yet; it goes once that is.",
+    "no_longer_due": "The shop canceled it before it was sent; it goes when it is due again.",
+    "changed_after_export": "The target has it; the shop changed it since then.",
+    "canceled_after_export": "The target has it; the shop canceled it since then.",
+    "outcome_unknown": "It was handed out, and nobody knows what became of it.",
     "deleted": "It was deleted in the shop; what was acknowledged of it ended.",
     f"became_{Criterion.NOT_EXCLUDED}": "It was excluded; what was acknowledged of it ended.",
     f"became_{Criterion.NOT_BUNDLE_COMPONENT}": "It became part of a bundle; what was acknowledged of it ended.",
@@ -93,10 +102,11 @@ _MEANS = {
 
 
 def meaning(told: Told) -> str:
-    """A sentence on a record that has not failed."""
+    """A sentence on a record: what is the matter with it, what it waits for, or that all is well."""
     if told.status is LogStatus.PENDING:
         return _MEANS.get(told.reason or "", "It waits for the next run.")
-    return _MEANS.get(told.reason or "", "The target has it.")
+    otherwise = f"It failed: {told.reason}." if told.status is LogStatus.FAILED else "The target has it."
+    return told.message or _MEANS.get(told.reason or "", otherwise)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +184,7 @@ def log_record(row: LogRow, *, now: int, hold: PendingReason | None = None) -> L
     return LogRecord(
         log_type=FLOWS[row.flow].log_type,
         info=_info(row),
-        key=format_key(row.entry.key),
+        key=show_key(row.flow, row.entry.key),
         told=told(row.entry, now=now, in_flight=row.in_flight, hold=hold),
         target=row.target,
         flow=row.flow,
@@ -182,8 +192,11 @@ def log_record(row: LogRow, *, now: int, hold: PendingReason | None = None) -> L
 
 
 def _info(row: LogRow) -> str:
-    """The item as the target has it, else the key."""
-    if row.document is None or FLOWS[row.flow].log_type is not LogType.PRODUCT:
-        return format_key(row.entry.key)
+    """The item or the order as the target has it, else the key."""
+    key = show_key(row.flow, row.entry.key)
+    if row.document is None:
+        return key
+    if FLOWS[row.flow].log_type in ORDER_TYPES:
+        return summary(row.document) or key
     item = Item.from_stored(row.document)
     return ": ".join(part for part in (item.code, item.description) if part)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from brekzsync.domain.keys import ProductKey, format_key
+from brekzsync.domain.keys import ProductKey
+from brekzsync.domain.sync_flows import show_key
 
 SAMPLE = 20
 
@@ -19,11 +20,12 @@ class FailedRecord(NamedTuple):
     reason: str
     message: str
     repeated: bool
+    flow: str = "product"
 
     @property
     def shown(self) -> str:
         """The key as people read it."""
-        return format_key(self.key)
+        return show_key(self.flow, self.key)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from brekzsync.domain.keys import ProductKey, format_key
+
 
 class LogType(StrEnum):
     """The kinds of record people look for in the sync logs."""
@@ -18,21 +20,38 @@ class LogType(StrEnum):
 
 
 class SyncFlow(NamedTuple):
-    """``name`` is what the state keeps and people type, ``command`` what runs it."""
+    """``name`` is what the state keeps and people type, ``command`` what runs it.
+
+    Without combinations a key is one number for people, and the second one inside is 0. One that may be left
+    unused is missed by nobody before its first run.
+    """
 
     name: str
     log_type: LogType
     command: str
     label: str
+    has_combinations: bool = False
+    may_be_unused: bool = False
 
 
 FLOWS = {
-    flow.name: flow for flow in (SyncFlow("product", LogType.PRODUCT, "products export", "Products → ERP"),)
+    flow.name: flow
+    for flow in (
+        SyncFlow("product", LogType.PRODUCT, "products export", "Products → ERP", has_combinations=True),
+        SyncFlow("order", LogType.ORDER, "orders export", "Orders → ERP", may_be_unused=True),
+        SyncFlow("refund", LogType.REFUND, "refunds export", "Refunds → ERP", may_be_unused=True),
+    )
 }
 """By name, in the order people read them."""
 
 PARTIAL_RUN = " ID..."
 """Ends the recorded command of a run over chosen records: it says nothing of the flow as a whole."""
+
+
+def show_key(flow: str, key: ProductKey) -> str:
+    """A record's key as people write it: ``12-34`` of a product, ``12`` of an order."""
+    known = FLOWS.get(flow)
+    return format_key(key) if known is not None and known.has_combinations else str(key[0])
 
 
 class FlowSwitch(NamedTuple):

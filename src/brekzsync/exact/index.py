@@ -36,13 +36,14 @@ class IndexEntry(NamedTuple):
 
     def line(self, href: str) -> str:
         """The ``Entry`` element and its line end; ``href`` is relative to the index."""
-        code = self.code
-        if not code.isprintable() or "&" in code or "<" in code or ">" in code or '"' in code:
-            code = escape(code)
-        return (
-            f'<Entry id="{self.key_major}-{self.key_minor}" code="{code}" modified="{self.modified}"'
-            f' version="{self.version}" href="{href}"/>\n'
-        )
+        return index_line(f"{self.key_major}-{self.key_minor}", self.code, self.modified, self.version, href)
+
+
+def index_line(id_: str, code: str, modified: str, version: str, href: str) -> str:
+    """An ``Entry`` element and its line end; ``href`` is relative to the index."""
+    if not code.isprintable() or "&" in code or "<" in code or ">" in code or '"' in code:
+        code = escape(code)
+    return f'<Entry id="{id_}" code="{code}" modified="{modified}" version="{version}" href="{href}"/>\n'
 
 
 EntriesOf = Callable[[Sequence[Key]], Iterable[IndexEntry]]
@@ -100,22 +101,23 @@ def _fill(
 
 
 def page_of_index(
-    entries: Iterable[IndexEntry], *, generated: datetime, following: str, href: Callable[[IndexEntry], str]
+    lines: Sequence[str], *, generated: datetime, following: str = "", topic: str = "Items"
 ) -> bytes:
-    """A page of an index that is fetched; ``following`` asks for the next one, ``""`` when there is none."""
-    lines = [one.line(href(one)) for one in entries]
-    return (_head(generated, len(lines), following) + "".join(lines)).encode() + _END
+    """A page of an index of ``index_line``s; ``following`` asks for the next one, ``""`` when there is none."""
+    return (_head(generated, len(lines), following, topic=topic) + "".join(lines)).encode() + _END
 
 
 def _start(generated: datetime, count: int) -> bytes:
     return _head(generated, count, blanks=" " * (_COUNT_DIGITS - len(str(count)))).encode()
 
 
-def _head(generated: datetime, count: int, following: str = "", blanks: str = "") -> str:
+def _head(
+    generated: datetime, count: int, following: str = "", blanks: str = "", topic: str = "Items"
+) -> str:
     moment = generated.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<Index topic="Items" generated="{moment}" count="{count}" more="{1 if following else 0}"'
+        f'<Index topic="{topic}" generated="{moment}" count="{count}" more="{1 if following else 0}"'
         f' next="{following}"{blanks}>\n'
     )
 

@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from brekzsync.domain.erp_items import ErpItem
 from brekzsync.domain.keys import format_key
 from brekzsync.domain.orders.facts import OrderFacts
 from brekzsync.domain.products import plain, vat_code, vat_key
 from brekzsync.errors import AccessDenied, BrekzsyncError, ConfigurationError, Unavailable
+from brekzsync.flows.configuration_orders import (
+    items_in_the_erp,
+    line_items,
+    order_mappings,
+    order_rates,
+    order_states,
+    orders_in_themselves,
+)
 from brekzsync.flows.configuration_rules import (
     Finding,
     Severity,
@@ -24,7 +33,6 @@ from brekzsync.flows.configuration_rules import (
     UnmappedRate,
     against_the_shop,
     in_itself,
-    order_mappings,
     place,
     unknown_shops,
     unmapped_rates,
@@ -36,6 +44,7 @@ from brekzsync.settings.explain import Mistakes, Problem
 
 Progress = Callable[[int | None], AbstractContextManager[Callable[[int], None]]]
 _PROGRESS_STEP = 1000
+_NO_ORDERS = ("orders and refunds", "[orders] says nothing, so none are exported")
 _SHOP_LATER = ("the shop", "the errors must be mended first")
 
 
@@ -90,6 +99,11 @@ class CheckReport:
         """Take findings in, one that is there already (for another target) not again."""
         self.findings += [finding for finding in findings if finding not in self.findings]
 
+    def leave(self, what: str, why: str) -> None:
+        """Say, once, that something was not looked at."""
+        if NotChecked(what, why) not in self.not_checked:
+            self.not_checked.append(NotChecked(what, why))
+
 
 class Part(NamedTuple):
     """A key that opening the shop would refuse, and the settings with it and none of its like."""
@@ -101,17 +115,24 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationCheck:
-    """Everything the check needs; ``open_shop`` takes the settings as they are for a target."""
+    """Everything the check needs; ``open_shop`` and ``erp_items`` take the settings as they are for a target.
+
+    ``erp_items`` are those of the ERP with these codes, by normalised code.
+    """
 
     settings: Settings
     open_shop: Callable[[Settings], AbstractContextManager[OpenShop]]
     order_facts: Callable[[int], OrderFacts]
+    erp_items: Callable[[Settings, Collection[str]], Mapping[str, ErpItem]]
     exclusions: Callable[[], Exclusions]
 
     def execute(self, progress: Progress) -> CheckReport:
         """Do it. Nothing is raised for a shop that does not answer: the report says it."""
         report = CheckReport()
         report.add(in_itself(self.settings))
+        if self.settings.orders.is_in_use:
+            report.add(orders_in_themselves(self.settings))
+            self._items_of_orders(report)
         try:
             self._look(report, progress)
         except (Unavailable, AccessDenied) as error:
@@ -128,7 +149,7 @@ class ConfigurationCheck:
                 return
         if data_shop is not None:
             report.add(unknown_shops(self.settings, _names(data_shop)))
-            self._orders(report, data_shop.id_lang)
+            self._orders(report, data_shop)
 
     def _target(self, report: CheckReport, target: str, progress: Progress) -> DataShop | None:
         """One target's part; the data shop, or None where the shop cannot be read with these settings."""
@@ -190,22 +211,51 @@ class ConfigurationCheck:
             if product.tax_rate is not None:
                 yield format_key(record.key), plain(product.tax_rate), product.id_tax_rules_group
 
-    def _orders(self, report: CheckReport, id_lang: int) -> None:
-        facts = self.order_facts(id_lang)
-        report.add(order_mappings(self.settings, facts))
-        if facts.unreadable:
-            missing = [
-                what
-                for what, found in (
-                    ("order states", facts.states),
-                    ("payment modules", facts.payment_modules),
-                    ("carriers", facts.carriers),
-                )
-                if found is None
-            ]
+    def _orders(self, report: CheckReport, data_shop: DataShop) -> None:
+        """What recent orders name; left alone where the file speaks of neither orders nor their states."""
+        orders, marketplace = self.settings.orders.is_in_use, self.settings.marketplace.model_fields_set
+        if not orders:
+            report.leave(*_NO_ORDERS)
+        if not orders and not marketplace:
+            return
+        facts = self.order_facts(data_shop.id_lang)
+        report.add(order_states(self.settings, facts))
+        if orders:
+            report.add(order_mappings(self.settings, facts))
+            for target in self.settings.target_names():
+                report.add(order_rates(self.settings, target, data_shop.country, facts))
+        missing = _unread(facts, everything=orders)
+        if missing:
             some = ", ".join(facts.unreadable[:2]) + (" …" if len(facts.unreadable) > 2 else "")
             why = f"the shop's database has no {some}, or not for this user"
             report.not_checked.append(NotChecked(", ".join(missing), why))
+
+    def _items_of_orders(self, report: CheckReport) -> None:
+        """Every ERP is asked; one that is not there keeps nothing else from being checked."""
+        codes = sorted(line_items(self.settings).values())
+        for target in self.settings.target_names() if codes else ():
+            own = self.settings.for_target(target)
+            if not own.erp.database.get_secret_value():
+                report.leave("whether Exact has the items of [orders]", "[erp] database is empty")
+                continue
+            try:
+                held = self.erp_items(own, codes)
+            except BrekzsyncError as error:
+                report.leave("whether Exact has the items of [orders]", error.message.rstrip("."))
+            else:
+                report.add(items_in_the_erp(self.settings, target, held))
+
+
+def _unread(facts: OrderFacts, *, everything: bool) -> list[str]:
+    """What could not be looked at; without orders the states alone matter."""
+    parts = {
+        "order states": facts.states,
+        "payment modules": facts.payment_modules if everything else (),
+        "carriers": facts.carriers if everything else (),
+        "countries": facts.countries if everything else (),
+        "tax rates of orders": facts.rates if everything else (),
+    }
+    return [what for what, found in parts.items() if found is None]
 
 
 def _names(data_shop: DataShop) -> ShopNames:

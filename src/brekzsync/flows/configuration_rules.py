@@ -7,21 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from brekzsync.domain.orders.facts import Carrier, OrderFacts, OrderState, PaymentModule
 from brekzsync.settings import Settings
 from brekzsync.settings.toml_text import toml_key, toml_value
-
-STATE_KEYS = {
-    "orders": ("ready_states", "dead_states"),
-    "marketplace": (
-        "shipped_states",
-        "canceled_states",
-        "refunded_states",
-        "delivered_states",
-        "implies_shipped",
-    ),
-}
-"""The keys that hold ids of order states."""
 
 _OPERATIONS = ("shipped_states", "canceled_states", "refunded_states", "delivered_states")
 
@@ -138,7 +125,7 @@ def against_the_shop(settings: Settings, target: str, shop: ShopNames) -> Iterat
             place(settings, target, "exact_xml", "language_slots"),
             "language_slots",
             f"The shop has none of the languages of the description slots ({', '.join(own.language_slots)}).",
-            f"Set language_slots = {{ {example} = 0 }}; the shop's languages: {_listed(sorted(shop.languages))}.",
+            f"Set language_slots = {{ {example} = 0 }}; the shop's languages: {listed(sorted(shop.languages))}.",
         )
 
 
@@ -167,12 +154,12 @@ def unknown_shops(settings: Settings, shop: ShopNames) -> Iterator[Finding]:
     for section, names in (("orders", settings.orders.shops), ("stock", list(settings.stock.shops))):
         missing = [name for name in names if name.strip().casefold() not in known]
         if missing:
-            exist = _listed([f"{name} ({number})" for number, name in shop.shops.items()])
+            exist = listed([f"{name} ({number})" for number, name in shop.shops.items()])
             yield Finding(
                 Severity.ERROR,
                 section,
                 "shops",
-                f"{_listed(missing)} {'is no shop' if len(missing) == 1 else 'are no shops'} of this PrestaShop.",
+                f"{listed(missing)} {'is no shop' if len(missing) == 1 else 'are no shops'} of this PrestaShop.",
                 f"Name one of: {exist}.",
             )
 
@@ -190,73 +177,6 @@ def unmapped_rates(section: str, country: str, rates: Sequence[UnmappedRate]) ->
         )
 
 
-# --- orders -------------------------------------------------------------------------------------------------
-
-
-def order_mappings(settings: Settings, facts: OrderFacts) -> Iterator[Finding]:
-    """States that do not exist; payment modules and carriers without a code."""
-    if facts.states is not None:
-        yield from _states(settings, facts.states)
-    methods = {name.strip().casefold() for name in settings.orders.payment_methods}
-    for module in facts.payment_modules or ():
-        if module.name.casefold() not in methods:
-            yield _unmapped_payment(module, facts.recent)
-    carriers = {name.strip().casefold() for name in settings.orders.delivery_methods}
-    for carrier in facts.carriers or ():
-        if not carriers & {str(carrier.id_reference), carrier.name.casefold()}:
-            yield _unmapped_carrier(carrier, facts.recent)
-
-
-def _states(settings: Settings, states: Sequence[OrderState]) -> Iterator[Finding]:
-    """A deleted state may be named: old orders are in it still, or were."""
-    known = {state.id_order_state for state in states}
-    current = _listed([f"{state.id_order_state} {state.name}" for state in states if not state.deleted])
-    for section, keys in STATE_KEYS.items():
-        table = getattr(settings, section)
-        for key in keys:
-            wanted: list[int] = getattr(table, key)
-            missing = [str(state) for state in wanted if state not in known]
-            if missing:
-                plural = f"are no order states {_listed(missing)}"
-                told = f"is no order state {missing[0]}" if len(missing) == 1 else plural
-                left = toml_value([state for state in wanted if state in known])
-                yield Finding(
-                    # What the file does not say is no mistake of its writer.
-                    Severity.ERROR if key in table.model_fields_set else Severity.WARNING,
-                    section,
-                    key,
-                    f"There {told} in this shop.",
-                    f"Set {key} = {left} with what you meant added, of: {current}.",
-                )
-
-
-def _unmapped_payment(module: PaymentModule, recent: int) -> Finding:
-    return Finding(
-        Severity.WARNING,
-        "orders",
-        "payment_methods",
-        f"The payment module {module.name} ({_use(module.orders, recent, module.active)}) has no payment method.",
-        f'Add {toml_key(module.name)} = "…" to payment_methods: Exact\'s code of one character.',
-    )
-
-
-def _unmapped_carrier(carrier: Carrier, recent: int) -> Finding:
-    name = (
-        carrier.name if carrier.name not in ("", "0") else "the shop's own"
-    )  # PrestaShop's own way to say it
-    return Finding(
-        Severity.WARNING,
-        "orders",
-        "delivery_methods",
-        f"The carrier {name} ({_use(carrier.orders, recent, carrier.active)}) has no delivery method.",
-        f'Add {carrier.id_reference} = "…" to delivery_methods: Exact\'s code of at most 5 characters.',
-    )
-
-
-def _use(orders: int, recent: int, active: bool) -> str:
-    used = f"{orders} of the last {recent} orders" if orders else "no recent orders"
-    return used if active else f"{used}, no longer active"
-
-
-def _listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str]) -> str:
+    """Words in a row, as a sentence takes them."""
     return ", ".join(words) or "none"

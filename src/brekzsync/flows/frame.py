@@ -136,7 +136,20 @@ def _close(
             raise
 
 
-def refuse_unknown_past(*, ledger_is_empty: bool, due: int, limit: int, confirmed: bool, flow: str) -> None:
+BASELINE_OR_FORCE = (
+    "Run it once with --baseline (deliver nothing, take what is there as known) or --force (deliver all)."
+)
+
+
+def refuse_unknown_past(
+    *,
+    ledger_is_empty: bool,
+    due: int,
+    limit: int,
+    confirmed: bool,
+    flow: str,
+    hint: str = BASELINE_OR_FORCE,
+) -> None:
     """A new or lost ledger is never taken for "nothing was ever sent".
 
     For flows whose records must not be delivered twice. Raises ConfigurationError (``needs_baseline``) when
@@ -145,6 +158,6 @@ def refuse_unknown_past(*, ledger_is_empty: bool, due: int, limit: int, confirme
     if ledger_is_empty and due > limit and not confirmed:
         raise ConfigurationError(
             f"The ledger of {flow} is empty and {due} records are due: is this a first run, or was the state lost?",
-            hint="Run it once with --baseline (deliver nothing, take what is there as known) or --force (deliver all).",
+            hint=hint,
             code="needs_baseline",
         )

@@ -66,6 +66,11 @@ class FlowHealth:
         return self.switch is None or self.switch.is_enabled
 
     @property
+    def is_used(self) -> bool:
+        """Whether anybody began with it."""
+        return not self.flow.may_be_unused or self.last_run is not None or any(self.backlog.values())
+
+    @property
     def run_at_work(self) -> RecordedRun | None:
         """The run that holds the lock, None when none does or it is not on record yet."""
         run = self.last_run
@@ -78,12 +83,12 @@ class FlowHealth:
 
     @property
     def overdue(self) -> Overdue | None:
-        """Why it is overdue, None when it is not, or is switched off.
+        """Why it is overdue, None when it is not, or is switched off or not used at all.
 
         A run that failed for some records came to its end. A flow that was off until a moment ago has as
         long as any other to run again.
         """
-        if not self.is_enabled:
+        if not self.is_enabled or not self.is_used:
             return None
         if self.is_at_work:
             run = self.run_at_work

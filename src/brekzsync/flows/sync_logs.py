@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from brekzsync.domain.items import Item
 from brekzsync.domain.keys import ProductKey, WantedId, format_key, parse_id
 from brekzsync.domain.ledger import LedgerEntry
 from brekzsync.domain.log_records import (
+    ORDER_TYPES,
     HandedOut,
     LogAttempt,
     LogQuery,
@@ -18,6 +19,8 @@ from brekzsync.domain.log_records import (
     PendingReason,
     log_record,
 )
+from brekzsync.domain.orders.summaries import order_fields
+from brekzsync.domain.sync_flows import FLOWS, LogType
 from brekzsync.errors import InvalidInput
 from brekzsync.flows.frame import milliseconds
 from brekzsync.flows.ports import Clock
@@ -30,6 +33,9 @@ Position = tuple[int, int, int, int]
 
 ATTEMPTS_SHOWN = 20
 _NEAR = 5
+_TELLS = dict.fromkeys((None, *LogType), "products diagnose {}") | {
+    flow.log_type: f"{flow.command} {{}} --dry-run" for flow in FLOWS.values() if not flow.has_combinations
+}
 _CURSOR = re.compile(r"([0-9]{1,16})\.([0-9]{1,9})\.([0-9]{1,10})\.([0-9]{1,10})", re.ASCII)
 
 
@@ -72,12 +78,12 @@ class Page(NamedTuple):
 
 
 class RecordDetails(NamedTuple):
-    """Everything about one record. ``item`` is the version the target acknowledged; ``run`` the name of the
-    run that delivered it, or ended it."""
+    """Everything about one record. ``acknowledged`` are the fields of the version the target acknowledged that
+    are not blank; ``run`` the name of the run that delivered it, or ended it."""
 
     record: LogRecord
     entry: LedgerEntry
-    item: Item | None
+    acknowledged: dict[str, Any] | None
     run: str | None
     attempts: list[LogAttempt]
     handed_out: list[HandedOut]
@@ -108,11 +114,11 @@ class SyncLogs:
 
     def _details(self, row: LogRow) -> RecordDetails:
         (record,) = self._told([row])
-        acknowledged = row.entry.fingerprint is not None and row.document is not None
+        has_it = row.entry.fingerprint is not None
         return RecordDetails(
             record=record,
             entry=row.entry,
-            item=Item.from_stored(row.document or "") if acknowledged else None,
+            acknowledged=document_fields(record.log_type, row.document) if has_it else None,
             run=self._history.delivered_by(row.entry),
             attempts=self._history.attempts(row, ATTEMPTS_SHOWN),
             handed_out=self._history.handed_out(row),
@@ -128,6 +134,17 @@ class SyncLogs:
             yield log_record(row, now=now, hold=holds[names])
 
 
+def document_fields(log_type: LogType, document: str | None) -> dict[str, Any] | None:
+    """What a document of the state says, but for blank fields; None without one, or one that cannot be read."""
+    if document is None:
+        return None
+    if log_type in ORDER_TYPES:
+        return order_fields(document)
+    item = Item.from_stored(document)
+    fields = {name: value for name, value in item._asdict().items() if value}
+    return fields | ({"translations": item.translated()} if item.translations else {})
+
+
 def rows_of(store: LogStore, query: LogQuery, words: Sequence[str], consequence: str) -> list[LogRow]:
     """The rows under these keys; ``consequence`` ends the sentence on what is not there.
 
@@ -136,19 +153,22 @@ def rows_of(store: LogStore, query: LogQuery, words: Sequence[str], consequence:
     found: dict[object, LogRow] = {}
     unknown: list[tuple[str, list[ProductKey]]] = []
     for word in words:
-        wanted = _wanted(word)
+        wanted = _wanted(word, query.log_type)
         rows = store.record(query, wanted)
         found.update((row.found_at, row) for row in rows)
         if not rows:
             unknown.append((word.strip(), store.near(query, wanted, _NEAR)))
     if unknown:
-        raise _unknown(unknown, consequence)
+        raise _unknown(unknown, consequence, query.log_type)
     return list(found.values())
 
 
-def _wanted(word: str) -> WantedId:
+def _wanted(word: str, log_type: LogType | None) -> WantedId:
     try:
-        return parse_id(word)
+        wanted = parse_id(word)
+        if log_type in ORDER_TYPES and wanted.id_product_attribute is not None:
+            raise ValueError(f"{word.strip()!r} is not an id of {log_type}s: give a number such as 12")
+        return wanted
     except ValueError as error:
         raise InvalidInput(
             f"{error}.",
@@ -157,10 +177,12 @@ def _wanted(word: str) -> WantedId:
         ) from None
 
 
-def _unknown(unknown: Sequence[tuple[str, Sequence[ProductKey]]], consequence: str) -> InvalidInput:
+def _unknown(
+    unknown: Sequence[tuple[str, Sequence[ProductKey]]], consequence: str, log_type: LogType | None
+) -> InvalidInput:
     words = ", ".join(word for word, _ in unknown)
     near = list(dict.fromkeys(format_key(key) for _, keys in unknown for key in keys))
-    hint = f"`brekzsync products diagnose {unknown[0][0]}` tells why it was never sent."
+    hint = f"`brekzsync {_TELLS[log_type]}` tells why it was never sent.".format(unknown[0][0])
     if near:
         hint = f"Near it: {', '.join(near[:_NEAR])}. {hint}"
     return InvalidInput(

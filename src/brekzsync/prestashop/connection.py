@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from threading import Lock
 from time import sleep
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     Column,
     Connection,
     CursorResult,
+    Dialect,
     Engine,
     MetaData,
     Select,
@@ -32,13 +34,17 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from brekzsync.errors import AccessDenied, BrekzsyncError, ConfigurationError, Unavailable
 from brekzsync.logs import HIDDEN
+from brekzsync.prestashop.questions import Question, Questions
 from brekzsync.settings.database_urls import without_password
+
+if TYPE_CHECKING:
+    from brekzsync.prestashop.queries import Together
 
 CONNECT_TIMEOUT = 10  # seconds
 _FIRST_WAIT = 0.3  # seconds
 READ_TIMEOUT = 120  # seconds one page may take; a page is a few thousand rows
 RawRow = tuple[Any, ...]
-Texts = dict[Select[Any], Any]
+Texts = dict[Any, Any]
 """Statements and what they are compiled to; those that are made anew for each snapshot do not belong in a kept one."""
 
 _UNREACHABLE = {2002, 2003, 2005, 2006, 2013, 1040, 1053, 1205, 1213, 1927}
@@ -69,6 +75,8 @@ class ShopDatabase:
         self._configured = make_url(url)
         self._url = _read_only(self._configured)
         self._engine = _engine(self._url, connect_timeout, keeps_connections)
+        self.dialect: Dialect = self._engine.dialect
+        self.questions = Questions(self._connect_for_questions, self.driver_errors)
 
     @property
     def shown(self) -> str:
@@ -76,26 +84,39 @@ class ShopDatabase:
         return without_password(self._configured.render_as_string(hide_password=False), HIDDEN)
 
     @contextmanager
-    def snapshot(
-        self, texts: Texts | None = None, *, begins_at_first_read: bool = False
-    ) -> Iterator[Snapshot]:
-        """One consistent view of the shop for as long as the block lasts; never written to.
-
-        ``texts`` keeps the statements' texts for the next one that is read with the same statements;
-        ``begins_at_first_read`` saves the question that would let the view begin now.
-        """
-        with self.errors():
-            connection = _patiently(self._connect)
+    def snapshot(self) -> Iterator[Snapshot]:
+        """One consistent view of the shop for as long as the block lasts; never written to."""
+        connection = self.connect()
         try:
-            if not begins_at_first_read:
-                with self.errors():
-                    _begin_snapshot(connection)
-            yield Snapshot(connection, self, {} if texts is None else texts)
+            with self.errors():
+                _begin_snapshot(connection)
+            yield Snapshot(connection, self, {})
         finally:
-            _close(connection)
+            close(connection)
+
+    @contextmanager
+    def glance(self, texts: Texts) -> Iterator[Snapshot]:
+        """A view in raw mode that begins when it is first needed: a question by ``rows_of_one`` needs none.
+
+        ``texts`` keeps the statements' texts for the next glance with the same statements.
+        """
+        with ExitStack() as at_end:
+            yield _Glance(self, texts, at_end)
+
+    def connect(self) -> Connection:
+        """A connection that the caller closes; trying again for a moment."""
+        with self.errors():
+            return _patiently(self._connect)
+
+    def _connect_for_questions(self) -> Connection:
+        connection = self.connect().execution_options(isolation_level="AUTOCOMMIT")
+        _switch_to_raw(connection.dialect.driver, connection.connection.driver_connection)
+        connection.detach()  # it never returns to those that convert
+        return connection
 
     def dispose(self) -> None:
         """Close what is open."""
+        self.questions.close()
         self._engine.dispose()
 
     @contextmanager
@@ -149,26 +170,17 @@ class Snapshot:
             result.close()
             return rows
 
-    def rows_of_each(self, asked: Sequence[tuple[Select[Any], Mapping[str, int]]]) -> list[Sequence[RawRow]]:
-        """``rows`` of several statements without lists, whose parameters are numbers; raw mode only.
+    def rows_of_one(self, asked: Together, id_product: int) -> dict[str, list[RawRow]]:
+        """``rows`` of several statements about one product, in any order; raw mode only.
 
-        Where the driver can, they go to the server together: its answers to nine small questions take a fifth of
-        the time of nine questions.
+        A server is asked them as one: that takes half the time of eight small questions, asked together.
         """
-        if self._connection.dialect.driver != "mysqldb":
-            return [self.rows(statement, given) for statement, given in asked]
-        texts = [self._with_numbers(statement, given) for statement, given in asked]
-        connection = self._connection.connection.driver_connection
-        with self._one_at_a_time, self._database.driver_errors():
-            return _all_results(connection, ";\n".join(texts), len(texts))
-
-    def _with_numbers(self, statement: Select[Any], given: Mapping[str, int]) -> str:
-        if statement not in self._texts:
-            self._texts[statement] = statement.compile(dialect=self._connection.dialect)
-        compiled = self._texts[statement]
-        values = compiled.construct_params(dict(given))
-        # int() lets nothing but a number into the text.
-        return str(compiled.string % tuple(int(values[name]) for name in compiled.positiontup))
+        if self._database.dialect.name not in ("mysql", "mariadb"):
+            given = {"id_product": id_product}
+            return {name: list(self.rows(one, given)) for name, one in asked.statements.items()}
+        if asked.as_one not in self._texts:
+            self._texts[asked.as_one] = Question.made_of(asked.as_one, self._database.dialect)
+        return asked.sorted_out(self._database.questions.ask(self._texts[asked.as_one], id_product))
 
     def _execute(self, statement: Select[Any], parameters: Mapping[str, Any]) -> CursorResult[Any]:
         """A page's statements are run hundreds of times: each is made into text once, if it has one text."""
@@ -216,16 +228,23 @@ class Snapshot:
             restore()
 
 
-def _all_results(connection: Any, texts: str, count: int) -> list[Sequence[RawRow]]:
-    """What each of several statements gives, sent as one text; however it ends, nothing is left unread."""
-    results: list[Sequence[RawRow]] = []
-    connection.query(texts.encode())
-    while True:
-        result = connection.store_result()
-        results.append(result.fetch_row(0) if result is not None else ())
-        if len(results) == count:
-            return results
-        connection.next_result()
+class _Glance(Snapshot):
+    """A snapshot in raw mode that begins with the first question that needs one."""
+
+    def __init__(self, database: ShopDatabase, texts: Texts, at_end: ExitStack) -> None:
+        self._database = database
+        self._texts = texts
+        self._at_end = at_end
+        self._one_at_a_time = Lock()
+
+    @cached_property
+    def _connection(self) -> Connection:  # type: ignore[override]  # made when it is first asked for
+        connection = self._database.connect()
+        self._at_end.callback(close, connection)
+        self._at_end.callback(
+            _switch_to_raw(connection.dialect.driver, connection.connection.driver_connection)
+        )
+        return connection
 
 
 def text(value: Any) -> str:
@@ -326,7 +345,8 @@ def _begin_snapshot(connection: Connection) -> None:
         connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
 
 
-def _close(connection: Connection) -> None:
+def close(connection: Connection) -> None:
+    """Give a connection back."""
     try:
         connection.close()
     except SQLAlchemyError:  # the server is gone; there is nothing left to close

@@ -30,6 +30,7 @@ from brekzsync.prestashop.clocks import server_clock, time_zone
 from brekzsync.prestashop.connection import ShopDatabase, Snapshot
 from brekzsync.prestashop.connection import text as shown
 from brekzsync.prestashop.grants import Grant, allows, beyond_reading, granted_roles, parse_grants
+from brekzsync.prestashop.orders.tables import order_tables
 from brekzsync.prestashop.shop import Shop, ShopOptions
 from brekzsync.prestashop.shops import OPTIONAL_COLUMNS, DataShop, check_tables, read_data_shop
 from brekzsync.prestashop.tables import shop_tables
@@ -44,7 +45,13 @@ class ShopHealth:
     """The checks of one PrestaShop database; ``dispose`` when they are done."""
 
     def __init__(
-        self, url: str, options: ShopOptions, clock: Callable[[], datetime], *, writes_stock: bool
+        self,
+        url: str,
+        options: ShopOptions,
+        clock: Callable[[], datetime],
+        *,
+        writes_stock: bool,
+        reads_orders: bool = False,
     ) -> None:
         self._url = url
         self._database = ShopDatabase(url, connect_timeout=CONNECT_TIMEOUT)
@@ -54,6 +61,8 @@ class ShopHealth:
         self._clock = clock
         self._writes_stock = writes_stock
         self._tables = shop_tables(options.table_prefix)
+        self._reads_orders = reads_orders
+        self._order_tables = order_tables(options.table_prefix)
 
     def checks(self) -> list[Check]:
         """From the connection to what an export would read."""
@@ -62,6 +71,7 @@ class ShopHealth:
             "may read": (self.read_rights, ("connection",)),
             "may not write": (self.write_rights, ("connection",)),
             "tables": (self.tables, ("connection", "may read")),
+            "orders": (self.orders, ("tables",)),
             "data shop": (self.data_shop, ("tables",)),
             "currency": (self.currency, ("data shop",)),
             "tax country": (self.tax_country, ("data shop",)),
@@ -92,14 +102,8 @@ class ShopHealth:
         if self._is_file:
             return skipped("A SQLite file has no grants.")
         with self._database.snapshot() as snapshot:
-            refused = [table.name for table in self._tables.all() if _is_refused(snapshot, table)]
-        if not refused:
-            return passed(f"SELECT on all {len(self._tables.all())} tables that are read.")
-        raise AccessDenied(
-            f"The shop's user may not read {', '.join(refused[:5])}{_more(refused)}.",
-            hint=f"As an administrator: GRANT SELECT ON `{self._name}`.`{refused[0]}` TO that user;"
-            f" for every table: {_HOW_TO}.",
-        )
+            self._refuse_unreadable(snapshot, self._tables.all())
+        return passed(f"SELECT on all {len(self._tables.all())} tables that are read.")
 
     def write_rights(self) -> Finding:
         """The user can do no more than it has to."""
@@ -140,6 +144,19 @@ class ShopHealth:
         return warning(
             f"PrestaShop {version} was never tried with brekzsync, though {found}.",
             "Releases 1.7.6 to 9.1 are supported; compare a dry run with the shop before you export.",
+        )
+
+    def orders(self) -> Finding:
+        """Orders and credit slips with all that belongs to them, where they are exported."""
+        if not self._reads_orders:
+            return skipped("Not configured: [orders] says nothing, so none are exported.")
+        tables = self._order_tables
+        with self._database.snapshot() as snapshot:
+            if not self._is_file:
+                self._refuse_unreadable(snapshot, tables.all())
+            check_tables(snapshot, tables, self._options.table_prefix)
+        return passed(
+            f"All {len(tables.all())} tables of orders and refunds can be read, with their columns."
         )
 
     def data_shop(self) -> Finding:
@@ -207,6 +224,15 @@ class ShopHealth:
             f"Modules that would not notice stock written into the database: {', '.join(modules)}.",
             '[stock] write_via = "webservice" tells them; or make sure that none of them matters.',
         )
+
+    def _refuse_unreadable(self, snapshot: Snapshot, tables: Sequence[Table]) -> None:
+        refused = [table.name for table in tables if _is_refused(snapshot, table)]
+        if refused:
+            raise AccessDenied(
+                f"The shop's user may not read {', '.join(refused[:5])}{_more(refused)}.",
+                hint=f"As an administrator: GRANT SELECT ON `{self._name}`.`{refused[0]}` TO that user;"
+                f" for every table: {_HOW_TO}.",
+            )
 
     def _version(self, snapshot: Snapshot) -> str:
         table = self._tables.configuration

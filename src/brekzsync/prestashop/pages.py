@@ -39,24 +39,22 @@ class PageReader:
         self._queries = queries
         self._attributes = attributes
 
-    def pages(self, size: int, after: int = -1) -> Iterator[Page]:
-        """The products with a greater id than ``after``, ``size`` at a time."""
+    def pages(self, first: int, size: int, after: int = -1) -> Iterator[Page]:
+        """The products with a greater id than ``after``, ``first`` of them and then ``size`` at a time."""
+        following, size = size, first
         while products := self._snapshot.rows(self._queries.products_after, {"after": after, "page": size}):
             after = int(products[-1][0])
             span = {"first": int(products[0][0]), "last": after}
             yield self._page(products, self._rows(self._queries.between, span))
+            size = following
 
     def one(self, id_product: int) -> Page:
-        """This product, if it exists; by statements without lists, whose text is made once."""
-        queries, span = self._queries, {"first": id_product, "last": id_product}
-        asked = [(queries.products_after, {"after": id_product - 1, "page": 1})]
-        names = [name for name in queries.between if name != "names" or queries.scope.id_langs]
-        asked += [(queries.between[name], span) for name in names]
-        products, *found = self._snapshot.rows_of_each(asked)
-        if not products or int(products[0][0]) != id_product:
+        """This product, if it exists; where the server can, by one question."""
+        rows = self._snapshot.rows_of_one(self._queries.of_one, id_product)
+        if not rows["products"]:
             return EMPTY_PAGE
-        rows = dict(zip(names, found, strict=True))
-        return self._page(products, rows.__getitem__)
+        rows["combinations"].sort(key=_id_of_combination)
+        return self._page(rows["products"], rows.__getitem__)
 
     def among(self, ids: Sequence[int]) -> Page:
         """These products, as far as they exist."""
@@ -125,6 +123,10 @@ class PageReader:
 
 
 _NAME = ProductRow._fields.index("name")
+
+
+def _id_of_combination(row: RawRow) -> int:
+    return int(row[1])
 
 
 def _first_images(rows: Sequence[RawRow]) -> dict[Raw, bytes]:

@@ -56,7 +56,8 @@ class Catalogue:
     """Reads combinations of the data shop within one snapshot.
 
     ``salt`` (at most 64 bytes) stands for the configuration an item also depends on; it is part of every
-    digest. ``at_once`` is how many products a stream reads together.
+    digest. ``at_once`` is how many products a stream reads together at first: fewer than usual for a reader who may
+    have enough then.
     """
 
     def __init__(
@@ -80,8 +81,14 @@ class Catalogue:
 
         Raises Unavailable when the shop goes away on the way.
         """
-        with closing(_ahead(self._reader.pages(self._at_once, after[0] - 1))) as pages:
-            for page in pages:
+        pages = self._reader.pages(self._at_once, PAGE_PRODUCTS, after[0] - 1)
+        if self._at_once < PAGE_PRODUCTS:
+            first = next(pages, None)
+            if first is None:
+                return
+            yield from (record for record in self._records(first) if record.key > after)
+        with closing(_ahead(pages)) as following:
+            for page in following:
                 if int(page.products[0][_ID]) > after[0]:
                     yield from self._records(page)
                 else:

@@ -6,11 +6,26 @@ their parameters, so that SQLAlchemy compiles each of them once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, false, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    false,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    union_all,
+)
 
 from brekzsync.errors import ConfigurationError
 from brekzsync.prestashop.tables import ShopTables
@@ -90,8 +105,25 @@ class Scope:
         return (self.id_lang, *self.id_langs)
 
 
+class Together(NamedTuple):
+    """Statements by name, and all of them as one. Each row of that begins with the place of the statement it is of."""
+
+    statements: Mapping[str, Select[Any]]
+    as_one: CompoundSelect[Any]
+
+    def sorted_out(self, rows: Sequence[tuple[Raw, ...]]) -> dict[str, list[tuple[Raw, ...]]]:
+        """What each statement gave, from what all of them gave together."""
+        found: list[list[tuple[Raw, ...]]] = [[] for _ in self.statements]
+        for row in rows:
+            found[int(row[0])].append(row)
+        return {
+            name: [row[1 : 1 + len(statement.selected_columns)] for row in some] if some else some
+            for (name, statement), some in zip(self.statements.items(), found, strict=True)
+        }
+
+
 class CatalogueQueries:
-    """The page's statements; ``between`` reads a range of products, ``among`` a list of them."""
+    """The page's statements; ``between`` reads a range of products, ``among`` a list of them, ``of_one`` one."""
 
     def __init__(self, tables: ShopTables, scope: Scope) -> None:
         self.tables = tables
@@ -115,6 +147,10 @@ class CatalogueQueries:
         self.bound_after = select(func.max(following.c.id_product))
         self.between = self._statements(_between)
         self.among = self._statements(_among)
+        of_one = {"products": products.where(_only(id_product))} | self._statements(_only)
+        if not scope.id_langs:
+            del of_one["names"]
+        self.of_one = _together(of_one)
         lang = tables.product_lang
         self.names_of_some = (
             select(lang.c.id_product, lang.c.id_lang, lang.c.name)
@@ -299,8 +335,24 @@ def _between(column: ColumnElement[int]) -> ColumnElement[bool]:
     return and_(column >= bindparam("first", type_=Integer), column <= bindparam("last", type_=Integer))
 
 
+def _only(column: ColumnElement[int]) -> ColumnElement[bool]:
+    return column == bindparam("id_product", type_=Integer)
+
+
 def _among(column: ColumnElement[int]) -> ColumnElement[bool]:
     return column.in_(bindparam("ids", expanding=True, type_=Integer))
+
+
+def _together(statements: Mapping[str, Select[Any]]) -> Together:
+    """Every value as text: of a number, a server would otherwise make one in the form of another statement's."""
+    utf8: ColumnElement[Any] = literal_column("utf8mb4")
+    width = max(len(one.selected_columns) for one in statements.values())
+    parts = []
+    for place, one in enumerate(statements.values()):
+        columns = [func.convert(column.op("USING")(utf8)) for column in one.selected_columns]
+        filling = [null()] * (width - len(columns))
+        parts.append(one.with_only_columns(literal_column(str(place)), *columns, *filling).order_by(None))
+    return Together(statements, union_all(*parts))
 
 
 def _undeclared(table: Any, column: str) -> ColumnElement[Any]:

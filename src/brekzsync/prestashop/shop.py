@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 from time import monotonic
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -43,7 +44,7 @@ class ShopOptions:
     exclude_column: str
 
 
-_FRESH_FOR = 3.0  # seconds
+_FRESH_FOR, _LATE = 3.0, 1.0  # seconds; and what is read anew may be so late for those who do not wait for it
 
 
 class Organisation(NamedTuple):
@@ -52,6 +53,14 @@ class Organisation(NamedTuple):
     queries: CatalogueQueries
     data_shop: DataShop
     slots: Mapping[str, int]
+
+    def means(self, other: Organisation) -> bool:
+        """Whether the same is asked and answered for both."""
+        return (self.queries.scope, self.data_shop, self.slots) == (
+            other.queries.scope,
+            other.data_shop,
+            other.slots,
+        )
 
 
 class Settled(NamedTuple):
@@ -71,6 +80,7 @@ class Shop:
         self._options = options
         self._tables = shop_tables(options.table_prefix)
         self._settled: Settled | None = None
+        self._settling = Lock()
 
     @contextmanager
     def open(self, now: datetime) -> Iterator[OpenShop]:
@@ -86,22 +96,35 @@ class Shop:
 
         For a look at a few products: reading the rest anew would take ten times as long as they do.
         """
-        settled = self._settled
-        if settled is None or monotonic() > settled.stale_at:
-            settled = self._settle(now)
-        with (
-            self._database.snapshot(settled.texts, begins_at_first_read=True) as snapshot,
-            snapshot.raw(),
-        ):
+        settled = self._up_to_date(now)
+        with self._database.glance(settled.texts) as snapshot:
             yield OpenShop(snapshot, *settled.organisation, now, settled.reference)
 
-    def _settle(self, now: datetime) -> Settled:
+    def _up_to_date(self, now: datetime) -> Settled:
+        """What was read not long ago; while one thread reads it anew, the others go on with what there is."""
+        settled = self._settled
+        if settled is not None and monotonic() <= settled.stale_at:
+            return settled
+        can_do = settled is not None and monotonic() <= settled.stale_at + _LATE
+        if not self._settling.acquire(blocking=not can_do):
+            assert settled is not None
+            return settled
+        try:
+            settled = self._settled
+            if settled is None or monotonic() > settled.stale_at:
+                settled = self._settled = self._settle(now, settled)
+            return settled
+        finally:
+            self._settling.release()
+
+    def _settle(self, now: datetime, last: Settled | None) -> Settled:
         with self._database.snapshot() as snapshot:
-            organisation = self._organisation(snapshot)
+            organisation, texts = self._organisation(snapshot), Texts()
+            if last is not None and organisation.means(last.organisation):
+                organisation, texts = last.organisation, last.texts  # with all that was made of it
             with snapshot.raw():
                 reference = OpenShop(snapshot, *organisation, now).reference_data()
-        self._settled = Settled(organisation, reference, {}, monotonic() + _FRESH_FOR)
-        return self._settled
+        return Settled(organisation, reference, texts, monotonic() + _FRESH_FOR)
 
     def _organisation(self, snapshot: Snapshot) -> Organisation:
         columns = check_tables(snapshot, self._tables, self._options.table_prefix)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from brekzsync.settings.exact_xml import ItemCode
-from brekzsync.settings.fields import Duration, FilePath, Percentage, Section, matching
+from brekzsync.settings.fields import Duration, FilePath, OptionalPath, Percentage, Section, matching
 
 ITEM_CODE_FIELDS = ("reference", "product_reference", "ean13", "key", "id_product", "id_product_attribute")
 
@@ -116,6 +116,15 @@ class ProductsSettings(Section):
 class OrdersSettings(Section):
     """Which orders and refunds go to the ERP, and how."""
 
+    channel: Literal["", "files", "http"] = Field(
+        default="",
+        description="How documents reach the ERP: an outbox folder, or fetched from `serve`; empty: as products.",
+    )
+    output: OptionalPath = Field(
+        default=None,
+        description="The outbox folder, with orders/ and refunds/ in it; empty: that of products.",
+        examples=['"./outbox"'],
+    )
     ready_states: list[int] = Field(
         default=[2], description="An order is due once its history held one of these (id_order_state)."
     )
@@ -127,7 +136,15 @@ class OrdersSettings(Section):
     )
     result_timeout: Duration = Field(
         default=timedelta(hours=1),
-        description="How long a delivered order waits for its result until it is looked up.",
+        description="How long a delivered order waits for its result until its absence in the ERP counts.",
+    )
+    watch_changes: Duration = Field(
+        default=timedelta(days=30),
+        description="How long after its export an order is watched for changes made in the shop.",
+    )
+    overdue_after: Duration = Field(
+        default=timedelta(hours=1),
+        description="`status` calls the flow overdue when no run has come to its end for longer than this.",
     )
     debtor: Literal["customer", "collective"] = Field(
         default="customer", description="Whether each customer is a debtor or all share one."
@@ -199,6 +216,11 @@ class OrdersSettings(Section):
         ge=0,
         description="More due orders than this with an empty ledger need --baseline or --force.",
     )
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether the configuration says anything of orders. Without methods of payment none could go."""
+        return bool(self.model_fields_set)
 
 
 class StockShop(Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-UNUSED_SECTIONS = ("orders", "stock", "shipments", "marketplace", "inbox", "notify")
+UNUSED_SECTIONS = ("stock", "shipments", "marketplace", "inbox", "notify")
 UNUSED_KEYS = {
     "shop": ("webservice_url", "webservice_key"),
     "erp": ("warehouses", "safety_margin"),

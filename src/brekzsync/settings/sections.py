@@ -35,6 +35,7 @@ class TargetSettings(Section):
     erp: ErpSettings = Field(default_factory=ErpSettings)
     exact_xml: ExactXmlSettings = Field(default_factory=ExactXmlSettings)
     products: ProductsSettings = Field(default_factory=ProductsSettings)
+    orders: OrdersSettings = Field(default_factory=OrdersSettings)
 
 
 def _check_target_names(targets: dict[str, TargetSettings]) -> dict[str, TargetSettings]:
@@ -103,8 +104,16 @@ class Settings(Section):
                 "erp": _overridden(self.erp, target.erp),
                 "exact_xml": _overridden(self.exact_xml, target.exact_xml),
                 "products": _overridden(self.products, target.products),
+                "orders": _overridden(self.orders, target.orders),
             }
         )
+
+    def outboxes(self) -> Iterator[tuple[str, Path]]:
+        """The outbox of each section that writes into one, of these settings for one target."""
+        if self.products.channel == "files":
+            yield "products", self.products.output
+        if self.orders.is_in_use and (self.orders.channel or self.products.channel) == "files":
+            yield "orders", self.orders.output or self.products.output
 
     def secrets(self) -> list[str]:
         """Every secret in plain text, for the log filter that must never let one through."""
@@ -113,17 +122,15 @@ class Settings(Section):
     @model_validator(mode="after")
     def _one_reader_per_outbox(self) -> Settings:
         """Two targets sharing an outbox would replace each other's unread items."""
-        owners: dict[Path, str] = {}
+        owners: dict[tuple[str, Path], str] = {}
         for name in self.target_names():
-            products = self.for_target(name).products
-            if products.channel != "files":
-                continue
-            owner = owners.setdefault(products.output, name)
-            if owner != name:
-                raise ValueError(
-                    f'gives "{owner}" and "{name}" the same outbox {products.output}; '
-                    f"give each its own [targets.{name}.products] output"
-                )
+            for section, output in self.for_target(name).outboxes():
+                owner = owners.setdefault((section, output), name)
+                if owner != name:
+                    raise ValueError(
+                        f'gives "{owner}" and "{name}" the same outbox {output}; '
+                        f"give each its own [targets.{name}.{section}] output"
+                    )
         return self
 
 

@@ -29,6 +29,7 @@ from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.dml import Insert, UpdateBase
 from sqlalchemy.types import TypeEngine
 
+from brekzsync.state.connection import Cursor
 from brekzsync.state.tables import SERVER_OPTIONS
 
 Key: TypeAlias = tuple[int, int]
@@ -187,19 +188,20 @@ class PreparedSelect:
 
     def __init__(self, statement: Select[Any]) -> None:
         self._statement = statement
-        self._prepared: dict[str, tuple[str, Sequence[str], Mapping[str, Any]]] = {}
+        self._prepared: dict[tuple[str, str], tuple[str, Sequence[str], Mapping[str, Any]]] = {}
 
-    def rows(self, connection: Connection, given: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-        """Its rows as plain tuples."""
-        key = f"{connection.dialect.name}+{connection.dialect.driver}"
+    def rows(self, cursor: Cursor, given: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+        """All its rows as plain tuples."""
+        dialect = cursor.dialect
+        key = (dialect.name, dialect.driver)
         if key not in self._prepared:
-            compiled = self._statement.compile(dialect=connection.dialect)
+            compiled = self._statement.compile(dialect=dialect)
             self._prepared[key] = (str(compiled), compiled.positiontup or [], compiled.params)
         text, names, fixed = self._prepared[key]
         values = {**fixed, **given}
-        result = connection.exec_driver_sql(text, tuple(values[name] for name in names))
-        yield from fetched(result.cursor)
-        result.close()
+        cursor.driver.execute(text, tuple([values[name] for name in names]))
+        rows: Sequence[tuple[Any, ...]] = cursor.driver.fetchall()
+        return rows
 
 
 def fetched(cursor: Any) -> Iterator[tuple[Any, ...]]:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from brekzsync.domain.keys import ProductKey, format_key
+from brekzsync.domain.keys import ProductKey
+from brekzsync.domain.sync_flows import FLOWS, show_key
 
 MOST: Final = 200
 _SECONDS: Final = 0.05
@@ -25,7 +26,7 @@ _KEYS = """
     WHERE scope_id = ? AND key_major BETWEEN ? AND ? AND key_minor BETWEEN ? AND ?
     ORDER BY key_major, key_minor LIMIT ?
 """
-_PRODUCTS = """
+_IDS = """
     SELECT DISTINCT key_major FROM ledger
     WHERE scope_id = ? AND key_major BETWEEN ? AND ? ORDER BY key_major LIMIT ?
 """
@@ -36,9 +37,9 @@ Range = tuple[int, int]
 def beginning_with(text: str, file: Path, flow: str) -> list[str]:
     """The keys of a flow, of all its targets, that begin with ``text``, in key order.
 
-    More than ``MOST``: the product ids alone; more than that many of these too: none. Never a part of them,
-    which a shell would take for all and complete to what they happen to have in common. Raises sqlite3.Error
-    when the file is no state, is locked, or does not answer within 50 ms.
+    More combinations than ``MOST``: the product ids alone; more than that many of these too: none. Never a part
+    of them, which a shell would take for all and complete to what they happen to have in common. Raises
+    sqlite3.Error when the file is no state, is locked, or does not answer within 50 ms.
     """
     match = re.fullmatch(r"([0-9]{0,10})(?:(?<=[0-9])(-)([0-9]{0,10}))?", text, re.ASCII)
     if match is None:
@@ -50,11 +51,12 @@ def beginning_with(text: str, file: Path, flow: str) -> list[str]:
         give_up = time.monotonic() + _SECONDS
         connection.set_progress_handler(lambda: time.monotonic() > give_up, _STEPS_BETWEEN_LOOKS)
         scopes = [scope for (scope,) in connection.execute(_SCOPES, (flow,))]
-        keys = _keys(connection, scopes, majors, minors)
-        if len(keys) <= MOST:
-            return [format_key(key) for key in sorted(keys)]
-        products = set() if match[2] else _products(connection, scopes, majors)
-        return [str(product) for product in sorted(products)] if len(products) <= MOST else []
+        if FLOWS[flow].has_combinations:
+            keys = _keys(connection, scopes, majors, minors)
+            if len(keys) <= MOST:
+                return [show_key(flow, key) for key in sorted(keys)]
+        ids = set() if match[2] else _ids(connection, scopes, majors)
+        return [str(one) for one in sorted(ids)] if len(ids) <= MOST else []
     finally:
         connection.close()
 
@@ -93,9 +95,9 @@ def _keys(
     return found
 
 
-def _products(connection: sqlite3.Connection, scopes: list[int], majors: list[Range]) -> set[int]:
+def _ids(connection: sqlite3.Connection, scopes: list[int], majors: list[Range]) -> set[int]:
     found: set[int] = set()
     for scope in scopes:
         for major in majors:
-            found.update(product for (product,) in connection.execute(_PRODUCTS, (scope, *major, MOST + 1)))
+            found.update(one for (one,) in connection.execute(_IDS, (scope, *major, MOST + 1)))
     return found

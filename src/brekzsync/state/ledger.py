@@ -16,10 +16,19 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import BigInteger, Connection, bindparam, func, or_, select, tuple_
 
 from brekzsync.domain.keys import BEFORE_ALL
-from brekzsync.domain.ledger import Acknowledgement, Clearing, Failure, LedgerEntry, LedgerRow, Unchanged
+from brekzsync.domain.ledger import (
+    Acknowledgement,
+    Clearing,
+    Failure,
+    LedgerEntry,
+    LedgerRow,
+    Remark,
+    Unchanged,
+)
 from brekzsync.state import ledger_writes as writes
 from brekzsync.state.bulk import BATCH_ROWS, Batch, Key, KeyedSelect, PreparedSelect, fetched
-from brekzsync.state.connection import Database
+from brekzsync.state.claims import Claims
+from brekzsync.state.connection import Cursor, Database
 from brekzsync.state.scopes import Scope
 from brekzsync.state.served import DOCUMENTS_OF_ONE, Served
 from brekzsync.state.staged import take_in
@@ -54,6 +63,21 @@ _page: Final = (
     .order_by(ledger.c.key_major, ledger.c.key_minor)
     .limit(bindparam("page_rows"))
 )
+_acknowledged_since: Final = (
+    select(*(ledger.c[name] for name in LedgerEntry._fields))
+    .where(
+        ledger.c.scope_id == bindparam("scope"),
+        ledger.c.key_major >= bindparam("from_major", type_=BigInteger),
+        or_(
+            ledger.c.key_major > bindparam("after_major", type_=BigInteger),
+            ledger.c.key_minor > bindparam("after_minor", type_=BigInteger),
+        ),
+        ledger.c.synced_at >= bindparam("since", type_=BigInteger),
+        ledger.c.fingerprint.is_not(None),
+    )
+    .order_by(ledger.c.key_major, ledger.c.key_minor)
+    .limit(bindparam("page_rows"))
+)
 
 
 _of_one: Final = (
@@ -65,6 +89,13 @@ _row_of_one: Final = PreparedSelect(
     select(*(ledger.c[name] for name in LedgerEntry._fields), ledger.c.document).where(*_of_one)
 )
 _unsettled_of_one: Final = PreparedSelect(DOCUMENTS_OF_ONE)
+_holders: Final = PreparedSelect(
+    select(ledger.c.code, ledger.c.key_major, ledger.c.key_minor).where(
+        ledger.c.scope_id == bindparam("scope"),
+        # What is not acknowledged has no code; asking for more than the index holds made SQLite read all.
+        ledger.c.code.in_([bindparam(f"code_{number}") for number in range(_CODES)]),
+    )
+)
 _holders_of_one: Final = PreparedSelect(
     select(ledger.c.key_major, ledger.c.key_minor).where(
         ledger.c.scope_id == bindparam("scope"), ledger.c.code == bindparam("code")
@@ -93,6 +124,7 @@ class Ledger:
         self._database = database
         self._scope = scope
         self.served = Served(database, scope)
+        self.claims = Claims(database, scope)
 
     def rows(self, after: Key = BEFORE_ALL) -> Iterator[LedgerRow]:
         """Every row with a greater key than ``after``, in key order, flat in memory.
@@ -114,20 +146,40 @@ class Ledger:
         """The rows of the given keys that exist, in key order; up to a few thousand keys."""
         return [LedgerEntry._make(row) for row in self._keyed(_entries, keys)]
 
+    def acknowledged_since(self, at: datetime) -> Iterator[LedgerEntry]:
+        """What the target has had since ``at`` and not for longer, in key order, flat in memory."""
+        scope_id = self._scope.find()
+        given = {"scope": scope_id, "since": to_milliseconds(at), "page_rows": PAGE_ROWS}
+        major, minor = BEFORE_ALL
+        while scope_id is not None:
+            after = {"from_major": major, "after_major": major, "after_minor": minor}
+            with self._database.read() as connection:
+                page = list(fetched(connection.execute(_acknowledged_since, given | after).cursor))
+            yield from map(LedgerEntry._make, page)
+            if len(page) < PAGE_ROWS:
+                return
+            major, minor = page[-1][:2]
+
     def standing(self, key: Key, code: str) -> Standing:
         """All the state holds of one record that is about to go out under a normalised item code."""
         scope_id = self._scope.find()
         if scope_id is None:
             return Standing(None, None, [], [])
         given = {"scope": scope_id, "major": key[0], "minor": key[1]}
-        with self._database.read() as connection:
-            row = next(_row_of_one.rows(connection, given), None)
-            unsettled = [document for (document,) in _unsettled_of_one.rows(connection, given) if document]
-            holders = list(_holders_of_one.rows(connection, {"scope": scope_id, "code": code}))
-        if row is None:
-            return Standing(None, None, unsettled, holders)
-        entry = LedgerEntry._make(row[:-1])
-        return Standing(entry, row[-1] if entry.fingerprint is not None else None, unsettled, holders)
+
+        def work(cursor: Cursor) -> Standing:
+            rows = _row_of_one.rows(cursor, given)
+            unsettled = [document for (document,) in _unsettled_of_one.rows(cursor, given) if document]
+            holders = [
+                (major, minor)
+                for major, minor in _holders_of_one.rows(cursor, {"scope": scope_id, "code": code})
+            ]
+            if not rows:
+                return Standing(None, None, unsettled, holders)
+            entry = LedgerEntry._make(rows[0][:-1])
+            return Standing(entry, rows[0][-1] if entry.fingerprint is not None else None, unsettled, holders)
+
+        return self._database.ask(work)
 
     def rows_of(self, key_major: int) -> list[LedgerEntry]:
         """Every row of one product, in key order."""
@@ -161,15 +213,16 @@ class Ledger:
         holders: dict[str, list[Key]] = {}
         if scope_id is None:
             return holders
-        statement = select(ledger.c.code, ledger.c.key_major, ledger.c.key_minor).where(
-            ledger.c.scope_id == scope_id,
-            # What is not acknowledged has no code; asking for more than the index holds made SQLite read all.
-            ledger.c.code.in_(bindparam("codes", expanding=True)),
-        )
-        with self._database.read() as connection:
+
+        def work(cursor: Cursor) -> None:
+            holders.clear()
             for some in _pieces(sorted(set(codes)), _CODES):
-                for code, major, minor in connection.execute(statement, {"codes": some}):
+                some += some[-1:] * (_CODES - len(some))  # the statement's text is always the same
+                given = {f"code_{number}": code for number, code in enumerate(some)}
+                for code, major, minor in _holders.rows(cursor, given | {"scope": scope_id}):
                     holders.setdefault(code, []).append((major, minor))
+
+        self._database.ask(work)
         return {code: sorted(keys) for code, keys in holders.items()}
 
     def acknowledge(self, batch: Sequence[Acknowledgement], *, run_id: int, at: datetime) -> int:
@@ -224,6 +277,17 @@ class Ledger:
             rows = Batch(connection, writes.KEY, batch)
             rows.run(writes.ensure_row, **given)
             return rows.run(writes.record_pending, reason=reason, **given)
+
+        return self._write(batch, work, run_id=None, at=at)
+
+    def remark(self, batch: Sequence[Remark], *, at: datetime) -> int:
+        """Say something of records that the target has; a remark that stands already changes nothing.
+
+        ``record_unchanged`` takes it back, and so does acknowledging the record again.
+        """
+
+        def work(connection: Connection, batch: Sequence[Remark], given: dict[str, Any]) -> int:
+            return Batch(connection, writes.REMARK, batch).run(writes.remark, **given)
 
         return self._write(batch, work, run_id=None, at=at)
 

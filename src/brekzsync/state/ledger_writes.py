@@ -50,6 +50,7 @@ FAILURE: Final = Shape(
 CLEARING: Final = Shape("clearing", _KEY | {"reason": String(64)} | _PRIOR)
 UNCHANGED: Final = Shape("unchanged", _KEY | _VERSION)
 KEY: Final = Shape("record", _KEY)
+REMARK: Final = Shape("remark", _KEY | {"reason": String(64), "message": Text})
 
 _ZERO: Final[ColumnElement[Any]] = literal_column("0")
 _QUEUED: Final[ColumnElement[Any]] = literal_column("'queued'")
@@ -226,6 +227,33 @@ def _record_pending(dialect: Dialect, row: Values) -> UpdateBase:
     )
 
 
+def _wait(dialect: Dialect, row: Values) -> UpdateBase:
+    """It waits for this reason from now on, whatever held it back before; never one the target has."""
+    return (
+        update(ledger)
+        .where(_this_row(row), ledger.c.fingerprint.is_(None))
+        .values(
+            status=literal_column("'pending'"),
+            reason=constant("reason", String(64)),
+            message=null(),
+            next_attempt_at=null(),
+            different_at=func.coalesce(ledger.c.different_at, constant("at")),
+            updated_at=constant("at"),
+        )
+    )
+
+
+def _remark(dialect: Dialect, row: Values) -> UpdateBase:
+    news = or_(
+        ledger.c.reason.is_distinct_from(row("reason")), ledger.c.message.is_distinct_from(row("message"))
+    )
+    return (
+        update(ledger)
+        .where(_this_row(row), ledger.c.fingerprint.is_not(None), ledger.c.status == "synced", news)
+        .values(reason=row("reason"), message=row("message"), updated_at=constant("at"))
+    )
+
+
 def _clear(dialect: Dialect, row: Values) -> UpdateBase:
     # A force that waits outlives what was acknowledged, unless the record itself is gone.
     still_wanted = and_(ledger.c.force_requested > ledger.c.force_acknowledged, row("reason") != "deleted")
@@ -293,6 +321,8 @@ ensure_row: Final = Statement(_ensure_row)
 record_attempt: Final = Statement(_record_attempt)
 fail: Final = Statement(_fail)
 record_pending: Final = Statement(_record_pending)
+record_waiting: Final = Statement(_wait)
+remark: Final = Statement(_remark)
 clear: Final = Statement(_clear)
 request_force: Final = Statement(_request_force)
 

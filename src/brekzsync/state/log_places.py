@@ -7,16 +7,33 @@ its status is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Select, Table, and_, false, func, not_, or_, select, true
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    case,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
 
 from brekzsync.domain.keys import WantedId, is_id, parse_id
 from brekzsync.domain.ledger import IN_DOUBT, LedgerEntry
 from brekzsync.domain.log_records import LogQuery, LogStatus
+from brekzsync.domain.sync_flows import FLOWS
 from brekzsync.state.bulk import Key
 from brekzsync.state.tables import ledger, served
+
+Scopes = Mapping[int, tuple[str, str]]
+"""Flow and target by their number."""
 
 
 class LogPosition(NamedTuple):
@@ -37,8 +54,8 @@ class Place(NamedTuple):
     columns: Sequence[ColumnElement[Any]]
     counts: ColumnElement[bool]  # which of its rows are records
     statuses: dict[LogStatus, ColumnElement[bool]]
-    told_in: Sequence[Column[Any]]  # what a search looks through
-    keys_in: Sequence[Column[Any]]  # the same, of a text that is a combination's key
+    told_in: Sequence[ColumnElement[Any]]  # what a search looks through
+    keys_in: Sequence[ColumnElement[Any]]  # the same, of a text that is a combination's key
     entry: Callable[[Sequence[Any]], tuple[LedgerEntry, str | None, bool]]
 
 
@@ -51,6 +68,24 @@ _waits: Final = select(served.c.id).where(
 )
 _in_flight: Final = _waits.correlate(ledger).exists()
 _in_doubt: Final = ledger.c.fingerprint.is_not_distinct_from(IN_DOUBT)
+
+
+def _told_of(column: str) -> ColumnElement[Any]:
+    """As the target has it; of what it has nothing of, as it was handed out, in one of its versions.
+
+    Not in the newest: asked for the greatest id, MariaDB goes through all that was ever handed out.
+    """
+    handed_out = select(func.max(served.c[column])).where(
+        served.c.scope_id == ledger.c.scope_id,
+        served.c.key_major == ledger.c.key_major,
+        served.c.key_minor == ledger.c.key_minor,
+    )
+    nothing = ledger.c.fingerprint.is_(None)
+    return case((nothing, handed_out.correlate(ledger).scalar_subquery()), else_=ledger.c[column])
+
+
+_document: Final = _told_of("document")
+_code: Final = _told_of("code")
 _unsettled: Final = or_(_in_doubt, _in_flight)
 _known: Final = (
     select(ledger.c.scope_id)
@@ -111,7 +146,7 @@ PLACES: Final = (
         updated_at=ledger.c.updated_at,
         columns=[
             *(ledger.c[name] for name in LedgerEntry._fields),
-            ledger.c.document,
+            _document.label("told_document"),
             _in_flight.label("in_flight"),
         ],
         counts=true(),
@@ -122,8 +157,8 @@ PLACES: Final = (
             ),
             LogStatus.SYNCED: and_(ledger.c.status == "synced", not_(_unsettled)),
         },
-        told_in=(ledger.c.document, ledger.c.message, ledger.c.reason),
-        keys_in=(ledger.c.code, ledger.c.message),
+        told_in=(_document, ledger.c.message, ledger.c.reason),
+        keys_in=(_code, ledger.c.message),
         entry=_of_ledger,
     ),
     Place(
@@ -142,18 +177,18 @@ PLACES: Final = (
 )
 
 
-def _matching(place: Place, query: LogQuery, scopes: Collection[int]) -> ColumnElement[bool]:
+def _matching(place: Place, query: LogQuery, scopes: Scopes) -> ColumnElement[bool]:
     conditions = [place.table.c.scope_id.in_(scopes), place.counts]
     if query.status is not None:
         conditions.append(place.statuses.get(query.status, false()))
     if query.since is not None:
         conditions.append(place.updated_at >= query.since)
     if query.search:
-        conditions.append(_mentions(place, query.search))
+        conditions.append(_mentions(place, query.search, scopes))
     return and_(*conditions)
 
 
-def _mentions(place: Place, text: str) -> ColumnElement[bool]:
+def _mentions(place: Place, text: str, scopes: Scopes) -> ColumnElement[bool]:
     """Whether the record's key is this text, or what is told of the record holds it.
 
     12-34 may be in an item code or in a message about another record, but within a document it is mostly
@@ -163,17 +198,24 @@ def _mentions(place: Place, text: str) -> ColumnElement[bool]:
     is_key = wanted is not None and wanted.id_product_attribute is not None
     columns = place.keys_in if is_key else place.told_in
     looks = [func.lower(column).contains(text.strip().lower(), autoescape=True) for column in columns]
-    return or_(*looks) if wanted is None else or_(_is(place, wanted), *looks)
+    return or_(*looks) if wanted is None else or_(_is(place, wanted, scopes), *looks)
 
 
-def _is(place: Place, wanted: WantedId) -> ColumnElement[bool]:
-    same_product: ColumnElement[bool] = place.table.c.key_major == wanted.id_product
+def _is(place: Place, wanted: WantedId, scopes: Scopes) -> ColumnElement[bool]:
+    """One number is a product or an order, two are a combination and nothing else."""
+    same_first: ColumnElement[bool] = place.table.c.key_major == wanted.id_product
     if wanted.id_product_attribute is None:
-        return same_product
-    return and_(same_product, place.table.c.key_minor == wanted.id_product_attribute)
+        return same_first
+    of_combinations = place.table.c.scope_id.in_(with_combinations(scopes))
+    return and_(same_first, place.table.c.key_minor == wanted.id_product_attribute, of_combinations)
 
 
-def counted(place: Place, status: LogStatus, scopes: Collection[int]) -> Select[Any]:
+def with_combinations(scopes: Scopes) -> list[int]:
+    """Those whose records are combinations."""
+    return [number for number, (flow, _) in scopes.items() if FLOWS[flow].has_combinations]
+
+
+def counted(place: Place, status: LogStatus, scopes: Scopes) -> Select[Any]:
     """How many records of a place have this status."""
     return (
         select(func.count()).select_from(place.table).where(_matching(place, LogQuery(status=status), scopes))
@@ -181,7 +223,7 @@ def counted(place: Place, status: LogStatus, scopes: Collection[int]) -> Select[
 
 
 def latest(
-    place: Place, query: LogQuery, scopes: Collection[int], after: LogPosition | None, limit: int
+    place: Place, query: LogQuery, scopes: Scopes, after: LogPosition | None, limit: int
 ) -> Select[Any]:
     """Finds the rows first and reads the rest of them then: the whole ledger is looked through, and most of a
     row is the document."""
@@ -215,7 +257,7 @@ def _behind(updated_at: Column[Any], key: tuple[Column[Any], ...], after: LogPos
     )
 
 
-def following(place: Place, query: LogQuery, scopes: Collection[int], after: Key, limit: int) -> Select[Any]:
+def following(place: Place, query: LogQuery, scopes: Scopes, after: Key, limit: int) -> Select[Any]:
     """The next page in key order; the condition is one MariaDB reads as a range of its index."""
     major, minor = place.table.c.key_major, place.table.c.key_minor
     return (
@@ -230,9 +272,9 @@ def following(place: Place, query: LogQuery, scopes: Collection[int], after: Key
     )
 
 
-def under(place: Place, query: LogQuery, scopes: Collection[int], wanted: WantedId) -> Select[Any]:
+def under(place: Place, query: LogQuery, scopes: Scopes, wanted: WantedId) -> Select[Any]:
     return (
         select(place.table.c.scope_id, *place.columns)
-        .where(_matching(place, query, scopes), _is(place, wanted))
+        .where(_matching(place, query, scopes), _is(place, wanted, scopes))
         .order_by(place.table.c.key_major, place.table.c.key_minor)
     )

@@ -1,13 +1,14 @@
 """What the state forgets when it has grown old; never what a target acknowledged.
 
 Forgotten are failed attempts, ended runs, rejected versions whose waiting is over, and the rows of records
-deleted long ago. What is still needed stays, however old it is:
+deleted long ago, or canceled before they were sent. What is still needed stays, however old it is:
 
 - the newest attempt of a record that is failed now, which says since when;
 - of every flow and target the newest ended run (cron compares with it), the newest successful one (``status``
   tells its age) and the newest that printed a summary (the next is due a day later);
 - a run that is named by a ledger row, a version handed out or an attempt that stays;
-- the row of a deleted record while a force or a version handed out belongs to it.
+- the row of a deleted record while a force or a version handed out belongs to it;
+- every claim, and every version without a result.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sqlalchemy import (
     delete,
     func,
     not_,
+    or_,
     select,
 )
 
@@ -34,6 +36,7 @@ from brekzsync.state.connection import Database
 from brekzsync.state.tables import attempt, ledger, run, served
 
 BATCH_ROWS: Final = 500
+_GONE: Final = ("deleted", "no_longer_due")  # and nothing of them was acknowledged, or it has ended
 
 
 class Pruned(NamedTuple):
@@ -115,7 +118,7 @@ def _old_deletion(before: int) -> ColumnElement[bool]:
     return and_(
         ledger.c.fingerprint.is_(None),
         ledger.c.status == "synced",
-        ledger.c.reason == "deleted",
+        or_(*(ledger.c.reason == reason for reason in _GONE)),  # many rows at once take no list
         ledger.c.updated_at < before,
         ledger.c.force_requested == ledger.c.force_acknowledged,
         not_(_same_record(ledger, served).exists()),

@@ -61,11 +61,23 @@ class Run:
 
 
 class Runs:
-    """The runs of all flows; everything written here is durable. ``at`` is an aware time."""
+    """The runs of all flows; their beginnings and ends are durable unless ``durable`` is off. ``at`` is an aware
+    time."""
 
-    def __init__(self, database: Database, token: Callable[[], str] = lambda: secrets.token_hex(3)) -> None:
+    def __init__(
+        self,
+        database: Database,
+        token: Callable[[], str] = lambda: secrets.token_hex(3),
+        *,
+        durable: bool = True,
+    ) -> None:
         self._database = database
         self._token = token
+        self._durable = durable
+
+    def of_looks(self) -> Runs:
+        """For runs that only look, many an hour: a power cut may take back the last of them, with all after it."""
+        return Runs(self._database, self._token, durable=False)
 
     def open(self, flow: str, target: str, command: str, at: datetime) -> RunHandle:
         """Record that a run starts; its name begins with its UTC start time, so names sort by time."""
@@ -86,7 +98,7 @@ class Runs:
             key = connection.execute(insert(run).values(values)).inserted_primary_key
             return int(key[0]) if key else 0
 
-        return RunHandle(self._database.write(work, durable=True), name)
+        return RunHandle(self._database.write(work, durable=self._durable), name)
 
     def heartbeat(self, handle: RunHandle, at: datetime) -> None:
         """Note that the run is alive; cheap, once per batch is fine."""
@@ -107,7 +119,7 @@ class Runs:
     ) -> None:
         """Record how the run ended; ``failures`` is a 16-byte signature of what failed, None for nothing.
 
-        This commit also makes every earlier one of this process durable.
+        If durable, this commit also makes every earlier one of this process durable.
         """
         moment = to_milliseconds(at)
         values = {
@@ -121,7 +133,7 @@ class Runs:
             "error_code": error_code,
             "error_message": error_message,
         }
-        self._update(handle, values, durable=True)
+        self._update(handle, values, durable=self._durable)
 
     def mark_dead(self, flow: str, target: str, at: datetime) -> int:
         """Fail the runs that never ended, returning how many; to be called with the flow's lock just taken.
@@ -142,9 +154,16 @@ class Runs:
         statement = select(run).where(run.c.flow == flow, run.c.target == target, run.c.status == "running")
         return self._one(statement)
 
-    def previous(self, flow: str, target: str, *, before: RunHandle | None = None) -> Run | None:
-        """The latest run that ended, killed ones included; ``before`` leaves out that run and later ones."""
+    def previous(
+        self, flow: str, target: str, *, before: RunHandle | None = None, command: str = ""
+    ) -> Run | None:
+        """The latest run that ended, killed ones included; ``before`` leaves out that run and later ones.
+
+        With ``command`` only runs of it, whatever their options.
+        """
         statement = select(run).where(run.c.flow == flow, run.c.target == target, run.c.status != "running")
+        if command:
+            statement = statement.where(run.c.command.startswith(command, autoescape=True))
         return self._one(statement.where(run.c.id < before.id) if before else statement)
 
     def latest(self, flow: str, target: str) -> Run | None:

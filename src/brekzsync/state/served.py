@@ -6,20 +6,21 @@ What a result acknowledges is the version that was served, never what the record
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Row, bindparam, insert, or_, select, tuple_
+from sqlalchemy import BigInteger, Connection, Row, bindparam, or_, select, tuple_
 
 from brekzsync.domain.keys import BEFORE_ALL
 from brekzsync.domain.ledger import Serving
 from brekzsync.state import ledger_writes as writes
-from brekzsync.state.bulk import Batch, Key
-from brekzsync.state.connection import Database
+from brekzsync.state.bulk import Batch, Key, PreparedSelect, fetched
+from brekzsync.state.connection import Cursor, Database
 from brekzsync.state.scopes import Scope
 from brekzsync.state.tables import ledger, served
 from brekzsync.state.times import to_milliseconds
+from brekzsync.state.unreported import Unreported, unreported
 
 REJECTION_DELAYS: Final = (
     timedelta(minutes=1),
@@ -45,6 +46,16 @@ class Lease(NamedTuple):
     key_minor: int
     fingerprint: bytes
     force: int
+
+
+class Leased(NamedTuple):
+    """A lease, and what the version was made of: as long as that is the same, so is the version."""
+
+    key_major: int
+    key_minor: int
+    fingerprint: bytes
+    force: int
+    source_digest: bytes | None
 
 
 class Outcome(NamedTuple):
@@ -80,16 +91,18 @@ class Served:
         if not batch:
             return
         scope_id = self._scope.id()
-        times = {"served_at": to_milliseconds(at), "lease_until": to_milliseconds(lease_until)}
-        rows = [row._asdict() | times | {"scope_id": scope_id, "run_id": run_id} for row in batch]
+        times = (run_id, to_milliseconds(at), to_milliseconds(lease_until))
+        rows = [(scope_id, *row, *times) for row in batch]
 
-        def work(connection: Connection) -> None:
-            connection.execute(_FORGET, [_identity(scope_id, row) for row in batch])
-            connection.execute(insert(served), rows)
+        def work(cursor: Cursor) -> None:
+            forget, hand_out = _statements(cursor.dialect.name, cursor.dialect.identifier_preparer.quote)
+            if forget:
+                cursor.driver.executemany(forget, [row[: len(_IDENTITY)] for row in rows])
+            cursor.driver.executemany(hand_out, rows)
 
-        self._database.write(work, durable=False)
+        self._database.tell(work)
 
-    def leased(self, at: datetime, after: Key = BEFORE_ALL) -> Iterator[Lease]:
+    def leased(self, at: datetime, after: Key = BEFORE_ALL) -> Iterator[Leased]:
         """Versions not to be offered at ``at``, in key order: served or rejected not long ago.
 
         Only of records with a greater key than ``after``.
@@ -99,24 +112,30 @@ class Served:
         moment = to_milliseconds(at)
         while scope_id is not None:
             with self._database.read() as connection:
-                page = connection.execute(_LEASED, _after(scope_id, moment, last)).all()
-            yield from (Lease(row.key_major, row.key_minor, row.fingerprint, row.force) for row in page)
+                page = list(fetched(connection.execute(_LEASED, _after(scope_id, moment, last)).cursor))
+            yield from (Leased._make(row[1:]) for row in page)
             if len(page) < _PAGE_ROWS:
                 return
-            last = (page[-1].key_major, page[-1].key_minor, page[-1].id)
+            last = (page[-1][1], page[-1][2], page[-1][0])
 
     def unsettled_documents(self, keys: Sequence[Key]) -> dict[Key, list[str]]:
         """What was handed out of these records and has no result yet, oldest first: the target may have it."""
         scope_id = self._scope.find()
         found: dict[Key, list[str]] = {}
-        if scope_id is None:
-            return found
-        with self._database.read() as connection:
-            for start in range(0, len(keys), _SETTLED_AT_ONCE):
-                given = {"scope": scope_id, "keys": list(keys[start : start + _SETTLED_AT_ONCE])}
-                for row in connection.execute(_DOCUMENTS, given):
-                    if row.document is not None:
-                        found.setdefault((row.key_major, row.key_minor), []).append(row.document)
+        wanted, majors = set(keys), sorted({key[0] for key in keys})
+
+        def work(cursor: Cursor) -> None:
+            found.clear()
+            for start in range(0, len(majors), _SETTLED_AT_ONCE):
+                some = majors[start : start + _SETTLED_AT_ONCE]
+                some += some[-1:] * (_SETTLED_AT_ONCE - len(some))  # the statement's text is always the same
+                given = {f"major_{number}": major for number, major in enumerate(some)}
+                for major, minor, document in _documents.rows(cursor, given | {"scope": scope_id}):
+                    if document is not None and (major, minor) in wanted:
+                        found.setdefault((major, minor), []).append(document)
+
+        if scope_id is not None:
+            self._database.ask(work)
         return found
 
     def versions_of_codes(self, codes: Collection[str]) -> dict[str, Lease]:
@@ -132,6 +151,18 @@ class Served:
                 for code, *version in connection.execute(_OF_CODES, given):
                     found.setdefault(code, Lease._make(version))
         return found
+
+    def unreported(
+        self, at: datetime, *, lease: timedelta | None, after: int, limit: int
+    ) -> list[Unreported]:
+        """Versions to be looked for in the target, oldest first, with a greater id than ``after``: of which the
+        lease is over, or longer than ``lease``, so that it was renewed; without one all of them."""
+        scope_id = self._scope.find()
+        if scope_id is None:
+            return []
+        moment = to_milliseconds(at)
+        with self._database.read() as connection:
+            return unreported(connection, scope_id, at=moment, lease=lease, after=after, limit=limit)
 
     def renew(self, versions: Sequence[tuple[Key, Identity | None]], *, lease_until: datetime) -> list[bool]:
         """Keep versions in flight that the target has taken in and not decided on; which of them wait for a result.
@@ -189,24 +220,33 @@ class Served:
             if version is None:
                 settled.unknown.append(key)
             elif outcome.imported:
-                _acknowledge(connection, scope_id, version, at)
+                acknowledge_version(connection, scope_id, version, at)
                 waiting[key] = [row for row in waiting[key] if row.id > version.id]
                 settled.acknowledged.append(key)
             else:
-                _reject(connection, scope_id, version, outcome, at)
+                reject_version(connection, scope_id, version, outcome, at)
                 waiting[key] = [row for row in waiting[key] if row.id != version.id]
                 settled.rejected.append(key)
         return settled
 
 
-_SAME_VERSION: Final = (
-    served.c.scope_id == bindparam("the_scope"),
-    served.c.key_major == bindparam("the_major"),
-    served.c.key_minor == bindparam("the_minor"),
-    served.c.fingerprint == bindparam("the_fingerprint"),
-    served.c.force == bindparam("the_force"),
-)
-_FORGET: Final = served.delete().where(*_SAME_VERSION)
+_IDENTITY: Final = ("scope_id", "key_major", "key_minor", "fingerprint", "force")
+_HANDED_OUT: Final = ("scope_id", *Serving._fields, "run_id", "served_at", "lease_until")  # identity first
+
+
+@functools.cache
+def _statements(backend: str, quote: Callable[[str], str]) -> tuple[str, str]:
+    """What forgets a version, where handing it out again does not do so by itself, and what hands it out."""
+    mark = "?" if backend == "sqlite" else "%s"
+    columns, marks = ", ".join(map(quote, _HANDED_OUT)), ", ".join([mark] * len(_HANDED_OUT))
+    into = f"INTO served ({columns}) VALUES ({marks})"
+    if backend != "postgresql":
+        return "", f"REPLACE {into}"
+    return (
+        f"DELETE FROM served WHERE {' AND '.join(f'{quote(name)} = %s' for name in _IDENTITY)}",
+        f"INSERT {into}",
+    )
+
 
 _ANYTHING: Final = select(served.c.id).where(served.c.scope_id == bindparam("scope")).limit(1)
 
@@ -217,9 +257,14 @@ _AWAITING: Final = select(served.c.key_major, served.c.key_minor, served.c.finge
 )
 
 _WAITS: Final = (served.c.scope_id == bindparam("scope"), served.c.rejected_at.is_(None))
-_DOCUMENTS: Final = (
+_documents: Final = PreparedSelect(
     select(served.c.key_major, served.c.key_minor, served.c.document)
-    .where(*_WAITS, tuple_(served.c.key_major, served.c.key_minor).in_(bindparam("keys", expanding=True)))
+    .where(
+        *_WAITS,
+        served.c.key_major.in_(
+            [bindparam(f"major_{number}", type_=BigInteger) for number in range(_SETTLED_AT_ONCE)]
+        ),
+    )
     .order_by(served.c.id)
 )
 DOCUMENTS_OF_ONE: Final = (
@@ -238,7 +283,7 @@ _OF_CODES: Final = (
 )
 
 _LEASED: Final = (
-    select(served.c.id, served.c.key_major, served.c.key_minor, served.c.fingerprint, served.c.force)
+    select(served.c.id, *(served.c[name] for name in Leased._fields))
     .where(
         served.c.scope_id == bindparam("scope"),
         served.c.lease_until > bindparam("moment", type_=BigInteger),
@@ -256,16 +301,6 @@ _LEASED: Final = (
 
 def _after(scope_id: int, moment: int, after: tuple[int, int, int]) -> dict[str, int]:
     return {"scope": scope_id, "moment": moment, "major": after[0], "minor": after[1], "last": after[2]}
-
-
-def _identity(scope_id: int, row: Serving) -> dict[str, Any]:
-    return {
-        "the_scope": scope_id,
-        "the_major": row.key_major,
-        "the_minor": row.key_minor,
-        "the_fingerprint": row.fingerprint,
-        "the_force": row.force,
-    }
 
 
 def _waiting(connection: Connection, scope_id: int, keys: Sequence[Key]) -> dict[Key, list[Row[Any]]]:
@@ -312,7 +347,7 @@ def _ledger_row(connection: Connection, scope_id: int, version: Row[Any]) -> Any
     return connection.execute(statement.with_for_update()).one_or_none()
 
 
-def _acknowledge(connection: Connection, scope_id: int, version: Row[Any], at: int) -> None:
+def acknowledge_version(connection: Connection, scope_id: int, version: Row[Any], at: int) -> None:
     """Record the served version, unless a later force was acknowledged meanwhile."""
     prior = _ledger_row(connection, scope_id, version)
     if prior is None or prior.force_acknowledged <= version.force:
@@ -339,7 +374,9 @@ def _acknowledge(connection: Connection, scope_id: int, version: Row[Any], at: i
     connection.execute(superseded)
 
 
-def _reject(connection: Connection, scope_id: int, version: Row[Any], outcome: Outcome, at: int) -> None:
+def reject_version(
+    connection: Connection, scope_id: int, version: Row[Any], outcome: Outcome, at: int
+) -> None:
     """Fail the record and keep the version out of index and bulk for a while; another version is offered."""
     row = _ledger_row(connection, scope_id, version)
     failed_before = row.attempts if row else 0

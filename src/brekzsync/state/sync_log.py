@@ -18,7 +18,17 @@ from brekzsync.domain.log_records import LogQuery, LogRow, LogStatus
 from brekzsync.domain.sync_flows import FLOWS
 from brekzsync.state.bulk import Key
 from brekzsync.state.connection import Database
-from brekzsync.state.log_places import PLACES, LogPosition, Place, counted, following, latest, under
+from brekzsync.state.log_places import (
+    PLACES,
+    LogPosition,
+    Place,
+    Scopes,
+    counted,
+    following,
+    latest,
+    under,
+    with_combinations,
+)
 from brekzsync.state.tables import ledger, scope
 
 PAGE_ROWS: Final = 1_000
@@ -70,8 +80,8 @@ class SyncLog:
             yield from heapq.merge(*places, key=lambda row: row.entry.key)
 
     def record(self, query: LogQuery, wanted: WantedId) -> list[LogRow]:
-        """What is remembered under a key, in every flow and target that fits; under all of a product's keys
-        when ``wanted`` is a product."""
+        """What is remembered under a key, in every flow and target that fits; under all of a product's keys,
+        and under the orders of that number, when ``wanted`` is one number."""
         scopes = self._scopes(query)
         with self._reading(query) as connection:
             found = [
@@ -85,7 +95,7 @@ class SyncLog:
     def backlog(self, flow: str, target: str) -> dict[str, int]:
         """How many records of one flow and target wait or failed, as the logs tell them."""
         known = self._scopes(LogQuery(target=target))
-        scopes = [number for number, (its_flow, _) in known.items() if its_flow == flow]
+        scopes = {number: names for number, names in known.items() if names[0] == flow}
         with self._database.read() as connection:
             return {
                 status: sum(connection.scalar(counted(place, status, scopes)) or 0 for place in PLACES)
@@ -93,23 +103,25 @@ class SyncLog:
             }
 
     def near(self, query: LogQuery, wanted: WantedId, limit: int) -> list[Key]:
-        """Keys somebody may have meant who typed one that is not there: of the same product, else of the
-        same combination."""
+        """Keys of combinations somebody may have meant who typed one that is not there: of the same product,
+        else of the same combination."""
+        products = with_combinations(self._scopes(query))
         same = WantedId(wanted.id_product, None)
-        of_product = [row.entry.key for row in islice(self.record(query, same), limit)]
+        found = (row for row in self.record(query, same) if FLOWS[row.flow].has_combinations)
+        of_product = [row.entry.key for row in islice(found, limit)]
         own = wanted.id_product if wanted.id_product_attribute is None else wanted.id_product_attribute
         if of_product or not own:
             return sorted(set(of_product))
         statement = (
             select(ledger.c.key_major, ledger.c.key_minor)
-            .where(ledger.c.scope_id.in_(self._scopes(query)), ledger.c.key_minor == own)
+            .where(ledger.c.scope_id.in_(products), ledger.c.key_minor == own)
             .order_by(ledger.c.key_major)
             .limit(limit)
         )
         with self._database.read() as connection:
             return [(row.key_major, row.key_minor) for row in connection.execute(statement)]
 
-    def _stream(self, place: Place, query: LogQuery, scopes: dict[int, tuple[str, str]]) -> Iterator[LogRow]:
+    def _stream(self, place: Place, query: LogQuery, scopes: Scopes) -> Iterator[LogRow]:
         after: Key = (-1, -1)
         while True:
             with self._reading(query) as connection:
@@ -120,7 +132,7 @@ class SyncLog:
                 return
             after = found[-1].row.entry.key
 
-    def _scopes(self, query: LogQuery) -> dict[int, tuple[str, str]]:
+    def _scopes(self, query: LogQuery) -> Scopes:
         """Flow and target by their number, of those that are asked for."""
         with self._database.read() as connection:
             rows = connection.execute(select(scope)).all()
@@ -147,7 +159,7 @@ def _lower(text: str | None) -> str | None:
     return None if text is None else text.lower()
 
 
-def _found(place: Place, scopes: dict[int, tuple[str, str]], row: Sequence[Any]) -> _Found:
+def _found(place: Place, scopes: Scopes, row: Sequence[Any]) -> _Found:
     scope_id, *values = row
     entry, document, in_flight = place.entry(values)
     return _Found(

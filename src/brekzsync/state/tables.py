@@ -97,6 +97,7 @@ served = Table(
     Column("served_at", BigInteger, nullable=False),
     Column("lease_until", BigInteger, nullable=False),  # left out of index and bulk until then
     Column("rejected_at", BigInteger),  # NULL: no result yet
+    Column("claimed_by", String(64)),  # what the reader of a claim calls itself; NULL: it gave no name
     UniqueConstraint("scope_id", "key_major", "key_minor", "fingerprint", "force", name="served_version"),
     sqlite_autoincrement=True,
     **SERVER_OPTIONS,

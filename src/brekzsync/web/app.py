@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import perf_counter
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -26,7 +28,7 @@ from brekzsync.web.auth import ExactDoor
 from brekzsync.web.errors import Problem, answer, is_exact
 from brekzsync.web.limits import Threads, busy
 from brekzsync.web.networks import AllowedNetworks
-from brekzsync.web.routes import exact, operations
+from brekzsync.web.routes import exact, operations, orders
 
 if TYPE_CHECKING:
     from brekzsync.settings import Settings
@@ -74,14 +76,36 @@ def application(settings: Settings, service: Service) -> ASGIApp:
     )
     app.state.service, app.state.threads = service, threads
     app.include_router(exact.router)
+    app.include_router(orders.router)
     app.include_router(operations.router)
     for kind in (Problem, BrekzsyncError, UnreadableMessages, HTTPException, Exception):
         app.add_exception_handler(kind, _handle)
-    return Frame(app, settings)
+    return Frame(Shortcut(app), settings)
 
 
 async def _handle(request: Request, error: Exception) -> Response:
     return answer(request.url.path, error)
+
+
+class Shortcut:
+    """Answers for one item without the layers that find a route and look for what it might want: over a thousand
+    times a second they take as long as all the rest."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._route = SimpleNamespace(path=exact.ONE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = _ONE_ITEM.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if found is None or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        scope.update(app=self._app, route=self._route, path_params={"key": found[1]})
+        response = await exact.one(Request(scope, receive))
+        await response(scope, receive, send)
+
+
+_ONE_ITEM = re.compile(exact.ONE.replace("{key}", "([0-9]+-[0-9]+)"), re.ASCII)
 
 
 class Frame:

@@ -8,12 +8,16 @@ from binascii import Error as NotBase64
 
 from starlette.requests import Request
 
-from brekzsync.domain.keys import BEFORE_ALL, ProductKey, format_key, parse_id
+from brekzsync.domain.keys import BEFORE_ALL, ProductKey, parse_id
+from brekzsync.domain.sync_flows import show_key
 from brekzsync.web.errors import Problem
 
 MOST_ENTRIES = 5000
 USUAL_BULK = 500
-_CURSOR = "products:"  # what is in front of the key, so that one of another index is no use here
+_CURSORS = {"product": "products:", "order": "orders:", "refund": "refunds:"}
+"""What is in front of a key, so that a cursor of one index is no use in another."""
+_ID = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+_CLAIM = re.compile(r"[!-~]{1,64}", re.ASCII)
 _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"", "0", "false", "no"})
 
 
@@ -27,20 +31,20 @@ def limit(request: Request, usual: int) -> int:
     return min(int(text), MOST_ENTRIES)
 
 
-def after(request: Request) -> ProductKey:
+def after(request: Request, flow: str = "product") -> ProductKey:
     """Where ``?next=`` goes on."""
     text = _one(request, "next")
     if not text:
         return BEFORE_ALL
-    key = _key_of_cursor(text)
+    key = _key_of_cursor(text, flow)
     if key is None:
         raise _bad("next", "what the page before gave as next")
     return key
 
 
-def cursor(key: ProductKey) -> str:
+def cursor(key: ProductKey, flow: str = "product") -> str:
     """What asks for the page after ``key``."""
-    return urlsafe_b64encode(f"{_CURSOR}{format_key(key)}".encode()).decode().rstrip("=")
+    return urlsafe_b64encode(f"{_CURSORS[flow]}{show_key(flow, key)}".encode()).decode().rstrip("=")
 
 
 def is_preview(request: Request) -> bool:
@@ -56,17 +60,37 @@ def target(request: Request) -> str | None:
     return _one(request, "target") or None
 
 
-def key(request: Request) -> ProductKey:
+def claim(request: Request) -> str | None:
+    """The reader's own word for what it claims, ``X-Claim``."""
+    words = request.headers.getlist("x-claim")
+    if not words:
+        return None
+    if len(words) > 1 or not _CLAIM.fullmatch(words[0]):
+        raise Problem(
+            400,
+            "bad_claim",
+            "X-Claim must be 1 to 64 visible ASCII characters, given once.",
+            "Make a new one for each batch, such as a UUID.",
+        )
+    return words[0]
+
+
+def key(request: Request, flow: str = "product") -> ProductKey:
     """The key in the path, in the one form it has."""
     text = request.path_params["key"]
-    found = key_of(text)
+    found = key_of(text, flow)
     if found is None:
-        raise unknown_key(text, "It is not a combination's key such as 12-34.")
+        form = (
+            "a combination's key such as 12-34" if flow == "product" else f"the id of one {flow} such as 12"
+        )
+        raise unknown_key(text, f"It is not {form}.")
     return found
 
 
-def key_of(text: str) -> ProductKey | None:
-    """``12-34`` as a key, None for anything else."""
+def key_of(text: str, flow: str = "product") -> ProductKey | None:
+    """``12-34`` of a product, ``12`` of an order or refund as a key; None for anything else."""
+    if flow != "product":
+        return (int(text), 0) if _ID.fullmatch(text) else None
     try:
         wanted = parse_id(text)
     except ValueError:
@@ -90,15 +114,16 @@ def accepts_gzip(request: Request) -> bool:
     return False
 
 
-def _key_of_cursor(text: str) -> ProductKey | None:
+def _key_of_cursor(text: str, flow: str) -> ProductKey | None:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", text, re.ASCII):
         return None
     try:
         plain = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
     except (NotBase64, UnicodeDecodeError):
         return None
-    found = key_of(plain.removeprefix(_CURSOR)) if plain.startswith(_CURSOR) else None
-    return found if found is not None and cursor(found) == text else None
+    start = _CURSORS[flow]
+    found = key_of(plain.removeprefix(start), flow) if plain.startswith(start) else None
+    return found if found is not None and cursor(found, flow) == text else None
 
 
 def _one(request: Request, name: str) -> str | None:

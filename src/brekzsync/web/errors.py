@@ -24,7 +24,7 @@ from brekzsync.logs import redact
 EXACT = "/exact"
 XML = "text/xml; charset=utf-8"
 _SOON = {"Retry-After": "10"}
-_CONFLICTS = frozenset({"other_channel"})
+_CONFLICTS = frozenset({"other_channel", "not_configured", "needs_baseline"})
 _REQUESTS = frozenset({"unknown_target"})
 _logger = logging.getLogger("brekzsync.web")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from decimal import Decimal
 from typing import NamedTuple
 
 
@@ -31,10 +32,19 @@ class Carrier(NamedTuple):
     active: bool
 
 
+class OrderRate(NamedTuple):
+    """A tax rate in percent of goods sold to a country (ISO code), and in how many recent orders."""
+
+    country: str
+    rate: Decimal
+    id_tax_rules_group: int
+    orders: int
+
+
 class OrderFacts(NamedTuple):
     """None where the tables are not there, or not for this user; ``unreadable`` names those tables.
 
-    ``recent`` is how many of the latest orders were looked at.
+    ``recent`` is how many of the latest orders were looked at; ``countries`` are the ISO codes of all countries.
     """
 
     states: Sequence[OrderState] | None
@@ -42,3 +52,5 @@ class OrderFacts(NamedTuple):
     carriers: Sequence[Carrier] | None
     recent: int
     unreadable: Sequence[str]
+    countries: Set[str] | None = None
+    rates: Sequence[OrderRate] | None = None

@@ -17,6 +17,7 @@ from brekzsync.flows.products.item_code_claims import ItemCodeClaims
 from brekzsync.flows.scratch import Scratch
 
 _FRESH_FOR = 3.0  # seconds
+_LATE = 3.0  # seconds; what is read anew may be so late for those who do not wait for it
 _SHARE = 20  # reading the codes takes at most one part in so many of the time
 _AT_ONCE = 500
 
@@ -62,8 +63,9 @@ class CodeIndex:
     def _refresh(self, source: ProductSource, template: CodeTemplate) -> None:
         if self._clock() < self._stale_at:
             return
-        # While one reads, the others go on with what there is, if there is anything.
-        if not self._reading.acquire(blocking=self._scratch is None):
+        # While one reads, the others go on with what there is, if there is anything and it is not old.
+        can_do = self._scratch is not None and self._clock() < self._stale_at + _LATE
+        if not self._reading.acquire(blocking=not can_do):
             return
         try:
             if self._clock() < self._stale_at:
@@ -114,7 +116,17 @@ class IndexedClaims:
         """Those of ``versions`` (in key order) that may not have their code, and why."""
         if not versions:
             return {}
-        return self._settled(versions, self._owners(versions))
+        owners = self._owners(versions)
+        wanted, holders = (
+            Counter(hashed for hashed, _ in owners),
+            self._ledger.holders({one.code for one in versions}),
+        )
+        if all(
+            wanted[hash(one.code)] == 1 and all(key == one.key for key in holders.get(one.code, ()))
+            for one in versions
+        ):
+            return {}  # as nearly always
+        return self._settled(versions, owners)
 
     def refusal(self, version: Version, holders: Sequence[ProductKey]) -> Refusal | None:
         """``refusals`` of one, where it is known already which records hold its code."""

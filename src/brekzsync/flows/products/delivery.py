@@ -174,21 +174,44 @@ class Lease(Protocol):
     def force(self) -> int: ...
 
 
-class Leases:
-    """Which versions somebody is at work on (``acknowledge = "result"``); leases come in key order."""
+class Leased(Lease, Protocol):
+    """A lease, and the digest of what the version was made of."""
 
-    def __init__(self, leases: Iterator[Lease]) -> None:
+    @property
+    def source_digest(self) -> bytes | None: ...
+
+
+class Leases:
+    """Which versions somebody is at work on (``acknowledge = "result"``); leases come in key order, and so do the
+    questions."""
+
+    def __init__(self, leases: Iterator[Leased]) -> None:
         self._leases = leases
         self._next = next(leases, None)
+        self._asked_about: dict[
+            ProductKey, list[Leased]
+        ] = {}  # of records that changed and wait for ``free``
+
+    def holds(self, key: ProductKey, source_digest: bytes, force: int) -> bool:
+        """Whether somebody is at work on what a record is now: a version made of the same, for the same force."""
+        while self._next is not None and (self._next.key_major, self._next.key_minor) < key:
+            self._next = next(self._leases, None)
+        own = []
+        while self._next is not None and (self._next.key_major, self._next.key_minor) == key:
+            own.append(self._next)
+            self._next = next(self._leases, None)
+        if any(one.source_digest == source_digest and one.force == force for one in own):
+            return True
+        if own:
+            self._asked_about[key] = own
+        return False
 
     def free(self, versions: Sequence[Version]) -> list[Version]:
-        """Those without a lease, of versions in key order, after all asked for before."""
-        waiting = set()
-        last = versions[-1].key if versions else (-1, -1)
-        while self._next is not None and (self._next.key_major, self._next.key_minor) <= last:
-            lease = self._next
-            waiting.add((lease.key_major, lease.key_minor, lease.fingerprint, lease.force))
-            self._next = next(self._leases, None)
+        """Those without a lease, of versions whose records ``holds`` was asked about."""
+        waiting = {
+            (*key, one.fingerprint, one.force) for key, leases in self._asked_about.items() for one in leases
+        }
+        self._asked_about.clear()
         return [one for one in versions if (*one.key, one.fingerprint, one.force) not in waiting]
 
 

@@ -39,14 +39,15 @@ BATCH = 1000
 class ExportOptions:
     """What this run was asked for. ``ids`` narrows it to some products (no deletion is judged then) and
     ``keys`` further to some combinations of them; ``full`` ignores the ledger; ``limit`` stops delivering.
-    ``page`` stops reading as well, at once when that many were delivered, and ``after`` goes on from there: of
-    what was read, everything is judged as in a whole run."""
+    ``page`` stops reading as well, at once when that many were delivered, and ``after`` goes on from there, up to
+    and with ``until``: of what was read, everything is judged as in a whole run."""
 
     ids: Collection[int] | None = None
     keys: Collection[ProductKey] | None = None
     full: bool = False
     limit: int | None = None
     after: ProductKey = BEFORE_ALL
+    until: ProductKey | None = None
     page: int | None = None
 
 
@@ -74,15 +75,18 @@ class ExportParts(NamedTuple):
 
 
 class ProductExport:
-    """One run over the catalogue (or a part of it); ``stopped_at`` is the last key of a page that came full."""
+    """One run over the catalogue (or a part of it); ``stopped_at`` is the last key of a page that came full.
 
-    def __init__(self, parts: ExportParts, options: ExportOptions) -> None:
+    ``tally`` is that of another part, for a page that both of them fill.
+    """
+
+    def __init__(self, parts: ExportParts, options: ExportOptions, tally: Tally | None = None) -> None:
         self._parts = parts
         self._options = options
         self._advance: Callable[[int], None] = lambda _count: None
         self._batch: list[Version] = []
         self._fingerprinter = Fingerprinter(parts.layout)
-        self.tally = Tally()
+        self.tally = Tally() if tally is None else tally
         self.stopped_at: ProductKey | None = None
 
     def on_progress(self, advance: Callable[[int], None]) -> None:
@@ -105,7 +109,10 @@ class ProductExport:
         return self.tally
 
     def _converge(self, gone: Scratch) -> None:
+        until = self._options.until
         for record, known in self._pairs():
+            if until is not None and _key(record, known) > until:
+                return
             if record is None:
                 if known is not None and _is_live(known):
                     gone.run(
@@ -147,6 +154,13 @@ class ProductExport:
             tally.unchanged += 1
             if known.status != "synced":  # it changed, failed, and was changed back
                 self._note_unchanged(record, known)
+            return
+        leases = self._parts.leases
+        if leases is not None and leases.holds(
+            record.key, record.digest, known.force_requested if known else 0
+        ):
+            tally.pending += 1
+            self._leave_to_who_is_at_work(1)
             return
         self._changed(record, known, asked)
 
@@ -214,11 +228,13 @@ class ProductExport:
     def _not_at_work(self, leases: Leases, versions: list[Version]) -> list[Version]:
         """Those nobody is at work on; the others were served, and their results are awaited."""
         free = leases.free(versions)
-        waiting = len(versions) - len(free)
-        self.tally.left += waiting
-        if waiting:
-            self.tally.reasons["in_flight"] += waiting
+        if len(free) < len(versions):
+            self._leave_to_who_is_at_work(len(versions) - len(free))
         return free
+
+    def _leave_to_who_is_at_work(self, count: int) -> None:
+        self.tally.left += count
+        self.tally.reasons["in_flight"] += count
 
     def _previous(self, batch: Collection[Version]) -> dict[ProductKey, Item]:
         acknowledged = [version.key for version in batch if version.prior_fingerprint is not None]
@@ -250,6 +266,13 @@ class ProductExport:
         for major, minor, prior_fingerprint, prior_force in gone.stream("SELECT * FROM gone"):
             self.tally.reasons["deleted"] += 1
             self._parts.notes.clear(Clearing(major, minor, "deleted", prior_fingerprint, prior_force))
+
+
+def _key(record: SourceRecord | None, known: Known | None) -> ProductKey:
+    """Of a pair, of which at least one is there."""
+    either = record or known
+    assert either is not None
+    return either.key
 
 
 def _is_live(known: Known) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, NamedTuple, Protocol
@@ -26,7 +26,7 @@ from brekzsync.domain.texts import normalise_code
 from brekzsync.flows.frame import OpenRun, Runs, milliseconds, recorded
 from brekzsync.flows.ports import Clock, Delivery, ProductLedger, ProductSource, SourceRecord, Version
 from brekzsync.flows.products.code_index import CodeIndex, IndexedClaims
-from brekzsync.flows.products.delivery import DocumentWriter, Images, Lease, Leases, batched
+from brekzsync.flows.products.delivery import DocumentWriter, Images, Leased, Leases, batched
 from brekzsync.flows.products.export import ExportOptions, ExportParts, ProductExport
 from brekzsync.flows.products.judging import Exclusions, Judge
 from brekzsync.flows.products.ledger_notes import LedgerNotes, NoNotes, NotesLedger
@@ -34,7 +34,7 @@ from brekzsync.flows.products.run import FLOW, ItemMapping
 from brekzsync.flows.products.versions import changed_code, newcomers, version_of
 
 _SERVED = len(Serving._fields)
-_LEAST_AT_ONCE, _MOST_AT_ONCE = 100, 1000  # products read together; most have several combinations
+_LEAST_AT_ONCE, _MOST_AT_ONCE = 100, 1000  # products read together
 _HELD_IN_MEMORY = 4 << 20  # bytes of a document; what is longer waits on disk for its reader
 
 
@@ -92,7 +92,7 @@ class FeedServed(Protocol):
         self, batch: Sequence[Serving], *, run_id: int | None, at: datetime, lease_until: datetime
     ) -> None: ...
 
-    def leased(self, at: datetime, after: ProductKey = BEFORE_ALL) -> Iterator[Lease]: ...
+    def leased(self, at: datetime, after: ProductKey = BEFORE_ALL) -> Iterator[Leased]: ...
 
     def unsettled_documents(self, keys: Sequence[ProductKey]) -> Mapping[ProductKey, Sequence[str]]: ...
 
@@ -150,12 +150,19 @@ class BulkDocument:
         self.prices.close()
 
 
+@dataclass(slots=True)
+class Whereabouts:
+    """The last key that the documents of many have come to. Threads may share it: the worst is another round."""
+
+    key: ProductKey = BEFORE_ALL
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductFeed:
     """Everything the feed of one target needs; ``bootstrap/serve.py`` puts it together. Threads may share it.
 
     ``glance`` opens the shop for a look at one product; what many products refer to may then be some seconds old,
-    and so may ``recent_exclusions``.
+    and so may ``recent_exclusions``. ``read_back`` settles what the ERP has without having said so.
     """
 
     target: str
@@ -174,27 +181,35 @@ class ProductFeed:
     lease: timedelta
     acknowledges_delivery: bool
     bundle_components_too: bool
+    read_back: Callable[[datetime], object]
+    whereabouts: Whereabouts = field(default_factory=Whereabouts)
 
     def index(self, *, after: ProductKey, limit: int, preview: bool) -> Index:
         """What is pending after a key, at most ``limit`` of it; what is served and unsettled is left out."""
         listing = _Listing()
         now = self.clock()
+        if not preview:
+            self.read_back(now)
         with self._recorded("serve: GET /exact/products", preview) as opened, self.open_shop(now) as shop:
-            stopped_at = self._page(opened, shop, now, listing, after, limit)
+            options = ExportOptions(after=after, page=limit)
+            stopped_at = self._page(opened, shop, now, listing, options, Tally())
         return Index(now, listing.versions, stopped_at)
 
     def bulk(self, *, limit: int, preview: bool) -> BulkDocument:
         """One document of what is pending, at most ``limit`` items; noted as served when it is complete."""
         now = self.clock()
+        if not preview:
+            self.read_back(now)
         with (
             self._recorded("serve: GET /exact/products.xml", preview) as opened,
             self.glance(now) as shop,
         ):
             writing = _Writing(self.mapping(shop).writer, self.images(), self.served, _yesterday(now, shop))
             try:
-                self._page(opened, shop, now, writing, BEFORE_ALL, limit)
+                came_to = self._round(opened, shop, now, writing, limit)
                 if opened is not None:
                     self._serve(writing.document.versions, opened.id)
+                    self.whereabouts.key = came_to
             except BaseException:
                 writing.document.close()
                 raise
@@ -240,17 +255,30 @@ class ProductFeed:
             return nullcontext()
         return recorded(self.runs, flow=FLOW, target=self.target, command=command, clock=self.clock)
 
+    def _round(
+        self, opened: OpenRun | None, shop: FeedShop, now: datetime, delivery: Delivery, limit: int
+    ) -> ProductKey:
+        """All of what is pending or ``limit`` of it, from where the last document ended: from the first key on, each
+        would pass again by everything that those before it have served. Where the next one goes on."""
+        start, tally = self.whereabouts.key, Tally()
+        options = ExportOptions(after=start, page=limit)
+        came_to = self._page(opened, shop, now, delivery, options, tally)
+        if came_to is None and start != BEFORE_ALL:
+            options = ExportOptions(until=start, page=limit)
+            came_to = self._page(opened, shop, now, delivery, options, tally)
+        return came_to or BEFORE_ALL
+
     def _page(
         self,
         opened: OpenRun | None,
         shop: FeedShop,
         now: datetime,
         delivery: Delivery,
-        after: ProductKey,
-        limit: int,
+        options: ExportOptions,
+        tally: Tally,
     ) -> ProductKey | None:
         mapping = self.mapping(shop)
-        source = shop.catalogue(mapping.salt, min(_MOST_AT_ONCE, max(_LEAST_AT_ONCE, limit // 2)))
+        source = shop.catalogue(mapping.salt, _at_once(options.page or 0))
         judge = self._judge(source, self.exclusions())
         parts = ExportParts(
             source=source,
@@ -264,11 +292,11 @@ class ProductFeed:
             mapper=mapping.mapper,
             claims=IndexedClaims(source, self.ledger, mapping.template, judge.is_eligible, self.codes),
             judge=judge,
-            leases=Leases(self.served.leased(now, after)),
+            leases=Leases(self.served.leased(now, options.after)),
             layout=mapping.layout,
             now=milliseconds(now),
         )
-        export = ProductExport(parts, ExportOptions(after=after, page=limit))
+        export = ProductExport(parts, options, tally)
         try:
             export.run()
         finally:
@@ -368,6 +396,12 @@ def _minding(
     """What the document has to mind of other versions that are on their way; None for nothing."""
     others = [Item.from_stored(document) for document in earlier if document != version.document]
     return writer.unsettled(version.item, previous, others, yesterday) if others else None
+
+
+def _at_once(items: int) -> int:
+    """How many products to read together for so many items: most have several combinations. A few more, because a
+    page may begin in the middle of one."""
+    return min(_MOST_AT_ONCE, max(_LEAST_AT_ONCE, items // 2 + items // 50))
 
 
 def _nothing_lies_there(_keys: Sequence[ProductKey]) -> None:

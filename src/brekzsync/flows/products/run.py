@@ -34,6 +34,7 @@ from brekzsync.flows.products.delivery import (
     Images,
     ItemFolder,
     Lease,
+    Leased,
     Leases,
     Preview,
 )
@@ -134,7 +135,7 @@ class ServedVersions(Protocol):
         self, batch: Sequence[Serving], *, run_id: int | None, at: datetime, lease_until: datetime
     ) -> None: ...
 
-    def leased(self, at: datetime) -> Iterator[Lease]: ...
+    def leased(self, at: datetime) -> Iterator[Leased]: ...
 
     def awaiting_result(self, keys: Sequence[ProductKey]) -> Collection[Lease]: ...
 
@@ -145,7 +146,10 @@ class ServedVersions(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductRun:
-    """Everything a run of one target needs; ``bootstrap/products.py`` puts it together."""
+    """Everything a run of one target needs; ``bootstrap/products.py`` puts it together.
+
+    ``read_back`` settles what the ERP has of what was handed out, where results are awaited.
+    """
 
     target: str
     clock: Clock
@@ -164,6 +168,7 @@ class ProductRun:
     lease: timedelta | None
     held_codes: Callable[[], Iterator[str]] | None
     bundle_components_too: bool
+    read_back: Callable[[datetime], object]
 
     @property
     def outbox_directory(self) -> Path:
@@ -192,6 +197,7 @@ class ProductRun:
                 wanted_keys(shop, request.ids, request.by, "nothing was exported") if request.ids else None
             )
             if files:
+                self.read_back(now)
                 self._take_in_shown(opened)
                 self.outbox.prepare()
                 opened.output = str(self.outbox.directory)

@@ -103,6 +103,7 @@ class OrderQueries:
             .order_by(orders.c.id_order)
             .limit(bindparam("page", type_=Integer))
         )
+        self.states = select(orders.c.id_order, orders.c.current_state).where(_among(orders.c.id_order))
         # A range of ids rather than a join: its plan does not hang on what the server thinks of states.
         self.ever_in = (
             select(history.c.id_order)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 
 from sqlalchemy import select
@@ -20,9 +21,10 @@ from brekzsync.prestashop.orders.pages import OrderPages
 from brekzsync.prestashop.orders.queries import OrderQueries
 from brekzsync.prestashop.orders.tables import order_tables
 from brekzsync.prestashop.queries import Raw
-from brekzsync.prestashop.shops import check_tables, read_settings, time_zone_of
+from brekzsync.prestashop.shops import check_tables, read_data_shop, read_settings, time_zone_of
 from brekzsync.prestashop.tables import shop_tables
 
+_ORDER_TABLES, _SHOP_TABLES = cache(order_tables), cache(shop_tables)  # a service opens the shop all the time
 _SETTINGS = ("PS_TIMEZONE", "PS_TAX_ADDRESS_TYPE")
 STANDINGS = 5000
 """Orders asked for their state at a time."""
@@ -32,9 +34,12 @@ DETAILS = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderOptions:
-    """``shops`` are names or ids, empty for all; states are ``id_order_state``."""
+    """``shops`` are names or ids, empty for all; states are ``id_order_state``. ``data_shop`` and ``language`` say
+    which shop is at home."""
 
     table_prefix: str
+    data_shop: str | int
+    language: str
     ready_states: Sequence[int]
     dead_states: Sequence[int]
     shops: Sequence[str] = ()
@@ -51,14 +56,20 @@ class ShopOrders:
     def open(self) -> Iterator[OpenOrders]:
         """One consistent view. Raises ConfigurationError for tables or shops that are not there."""
         prefix = self._options.table_prefix
-        tables = order_tables(prefix)
+        tables = _ORDER_TABLES(prefix)
         with self._database.snapshot() as snapshot:
             columns = check_tables(snapshot, tables, prefix)
             shops = _shops(snapshot, prefix)
             chosen = _chosen({id_shop: shop.name for id_shop, shop in shops.items()}, self._options.shops)
+            home = read_data_shop(
+                snapshot,
+                _SHOP_TABLES(prefix),
+                wanted=self._options.data_shop,
+                language=self._options.language,
+            )
             with snapshot.raw():
                 queries = OrderQueries(tables, columns)
-                yield OpenOrders(snapshot, queries, shops, chosen, self._options)
+                yield OpenOrders(snapshot, queries, shops, chosen, self._options, home.country)
 
     def dispose(self) -> None:
         """Close what is open."""
@@ -66,7 +77,7 @@ class ShopOrders:
 
 
 class OpenOrders:
-    """The orders within one snapshot."""
+    """The orders within one snapshot; ``home_country`` is the data shop's ISO code."""
 
     def __init__(
         self,
@@ -75,7 +86,9 @@ class OpenOrders:
         shops: dict[int, ShopContext],
         chosen: Collection[int],
         options: OrderOptions,
+        home_country: str,
     ) -> None:
+        self.home_country = home_country
         self._snapshot = snapshot
         self._queries = queries
         self._chosen = chosen
@@ -102,6 +115,41 @@ class OpenOrders:
                     yield number(id_order)
             page["after"] = last
 
+    def due_among(self, ids: Collection[int]) -> set[int]:
+        """Those of these orders that are due."""
+        return {
+            id_order for id_order in ids if self._shop_states(id_order) and not self.why_not_due(id_order)
+        }
+
+    def why_not_due(self, id_order: int) -> str | None:
+        """Why an order is not due, as a sentence; None when it is, or does not exist."""
+        standing = self._shop_states(id_order)
+        if standing is None:
+            return None
+        id_shop, state = standing
+        if number(state) in self._options.dead_states:
+            return f"Order {id_order} is in state {state}, one of [orders] dead_states."
+        if not self._takes(id_shop):
+            return f"Order {id_order} is of shop {id_shop}, which [orders] shops leaves out."
+        span = {"first": id_order, "last": id_order, "ids": list(self._options.ready_states)}
+        if not self._snapshot.rows(self._queries.ever_in, span):
+            ready = ", ".join(map(str, self._options.ready_states))
+            return f"Order {id_order} was never in a state of [orders] ready_states ({ready}); it is in state {state}."
+        return None
+
+    def states(self, ids: Collection[int]) -> dict[int, int]:
+        """The current states of these orders, of those that exist."""
+        return {
+            number(id_order): number(state)
+            for batch in _batches(ids)
+            for id_order, state in self._snapshot.rows(self._queries.states, {"ids": batch})
+        }
+
+    def _shop_states(self, id_order: int) -> tuple[Raw, Raw] | None:
+        """The shop of an order and its state; None when it does not exist."""
+        rows = self._snapshot.rows(self._queries.standings_after, {"after": id_order - 1, "page": 1})
+        return next(((row[1], row[2]) for row in rows if number(row[0]) == id_order), None)
+
     def due(self, after: int = 0) -> Iterator[ShopOrder]:
         """The due orders themselves, in key order."""
         ids = self.due_ids(after)
@@ -119,6 +167,14 @@ class OpenOrders:
         while rows := self._snapshot.rows(self._queries.slips_after, page):
             yield from (number(row[0]) for row in rows if self._takes(row[1]))
             page["after"] = int(rows[-1][0])
+
+    def slips_among(self, ids: Collection[int]) -> set[int]:
+        """Those of these credit slips that exist and are of the chosen shops."""
+        found: set[int] = set()
+        for one in ids:
+            rows = self._snapshot.rows(self._queries.slips_after, {"after": one - 1, "page": 1})
+            found.update(number(row[0]) for row in rows if number(row[0]) == one and self._takes(row[1]))
+        return found
 
     def slips(self, after: int = 0) -> Iterator[ShopSlip]:
         """Those slips themselves with their orders, in key order."""
@@ -143,7 +199,7 @@ def _batches(ids: Collection[int]) -> Iterator[list[int]]:
 
 def _shops(snapshot: Snapshot, prefix: str) -> dict[int, ShopContext]:
     """Every shop, deleted ones too: their orders are still there."""
-    tables = shop_tables(prefix)
+    tables = _SHOP_TABLES(prefix)
     shop = tables.shop
     contexts = {}
     for id_shop, name, id_shop_group in snapshot.rows(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import TypeVar
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -24,15 +23,15 @@ from brekzsync.exact.eexact.items import (
 from brekzsync.exact.index import IndexEntry, page_of_index
 from brekzsync.flows.ports import Version
 from brekzsync.flows.products.feed import BulkDocument, ProductFeed, Withheld
-from brekzsync.flows.products.results import Told
-from brekzsync.web import asked, product_results
-from brekzsync.web.errors import XML, Problem
-from brekzsync.web.limits import Threads, body_of
+from brekzsync.flows.products.run import FLOW
+from brekzsync.web import asked
+from brekzsync.web.errors import Problem
+from brekzsync.web.routes.common import in_thread, pieces, refuse_if_off, take_results
 from brekzsync.web.routes.looking import reads
 from brekzsync.web.sending import PIECE, SentWhole
 
 router = APIRouter(prefix="/exact", tags=["exact"])
-Result = TypeVar("Result")
+ONE = "/exact/products/{key}"
 _NOTHING = f"{DOCUMENT_START}{DOCUMENT_END}".encode()
 
 
@@ -45,15 +44,15 @@ async def index(request: Request) -> Response:
     def work() -> bytes:
         feed = _feed(request, target, preview)
         page = feed.index(after=after, limit=limit, preview=preview)
+        entries = map(_entry, page.versions)
         return page_of_index(
-            map(_entry, page.versions),
+            [one.line(f"products/{one.key_major}-{one.key_minor}{suffix}") for one in entries],
             generated=page.generated,
             following="" if page.stopped_at is None else asked.cursor(page.stopped_at),
-            href=lambda entry: f"products/{entry.key_major}-{entry.key_minor}{suffix}",
         )
 
-    content = await _in_thread(request, work)
-    return SentWhole(_pieces(content), length=len(content), gzip=asked.accepts_gzip(request))
+    content = await in_thread(request, work)
+    return SentWhole(pieces(content), length=len(content), gzip=asked.accepts_gzip(request))
 
 
 @reads(router, "/products.xml", "One document for many pending items.")
@@ -65,7 +64,7 @@ async def bulk(request: Request) -> Response:
         feed = _feed(request, target, preview)
         return feed, feed.bulk(limit=limit, preview=preview)
 
-    feed, document = await _in_thread(request, work)
+    feed, document = await in_thread(request, work)
     return SentWhole(
         _whole(document),
         length=_length(document),
@@ -89,7 +88,7 @@ async def one(request: Request) -> Response:
             raise Problem(409, found.reason, found.message, hint)
         return feed, found.version, found.content
 
-    feed, version, content = await _in_thread(request, work)
+    feed, version, content = await in_thread(request, work)
     return SentWhole(
         (content,),
         length=len(content),
@@ -103,40 +102,16 @@ async def one(request: Request) -> Response:
 async def results(request: Request) -> Response:
     service: Service = request.app.state.service
     target = asked.target(request)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Problem(415, "encoded_body", "The body is compressed.", "Send it as it is.")
-    body = await body_of(request, service.settings.serve.max_body)
-    is_xml = product_results.is_xml(request.headers.get("content-type", ""), body)
-
-    def work() -> list[Told]:
-        read = product_results.from_xml if is_xml else product_results.from_json
-        return service.products_of(target).results.take(read(body))
-
-    told = await _in_thread(request, work)
-    if is_xml:
-        return Response(product_results.told_in_xml(told), media_type=XML)
-    return Response(product_results.told_in_json(told), media_type="application/json")
+    return await take_results(request, FLOW, lambda: service.products_of(target).results)
 
 
 def _feed(request: Request, target: str | None, preview: bool) -> ProductFeed:
     """The target's feed. Raises Problem 409 when its flow is switched off; a look at it still works then."""
     service: Service = request.app.state.service
     products: ProductsOverHttp = service.products_of(target)
-    switch = None if preview else products.feed.switch()
-    if switch is not None and not switch.is_enabled:
-        why = f": {switch.reason}" if switch.reason else "."
-        raise Problem(
-            409,
-            "flow_disabled",
-            f"{switch.by_whom} switched the flow product off{why}",
-            "`brekzsync flows enable product` switches it on; ?preview=1 works meanwhile.",
-        )
+    if not preview:
+        refuse_if_off(products.feed.switch(), FLOW)
     return products.feed
-
-
-async def _in_thread(request: Request, work: Callable[[], Result]) -> Result:
-    threads: Threads = request.app.state.threads
-    return await threads.run(work)
 
 
 def _delivered(
@@ -145,7 +120,7 @@ def _delivered(
     """What acknowledges these versions once they were sent, where sending is what acknowledges."""
     if preview or not feed.acknowledges_delivery:
         return None
-    return lambda: _in_thread(request, lambda: feed.delivered(versions))
+    return lambda: in_thread(request, lambda: feed.delivered(versions))
 
 
 def _entry(version: Version) -> IndexEntry:
@@ -155,11 +130,6 @@ def _entry(version: Version) -> IndexEntry:
         moment_text(version.different_at),
         version_text(version.fingerprint, version.force),
     )
-
-
-def _pieces(content: bytes) -> Iterator[bytes]:
-    for start in range(0, len(content), PIECE):
-        yield content[start : start + PIECE]
 
 
 def _whole(document: BulkDocument) -> Iterator[bytes]:

@@ -8,15 +8,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from brekzsync.domain.keys import format_key
+from brekzsync.domain.sync_flows import show_key
 from brekzsync.exact.eexact.items import escape
-from brekzsync.exact.eexact.messages import read_messages, worst_of_each
-from brekzsync.flows.products.results import Result, Taken, Told, Verdict
+from brekzsync.exact.eexact.messages import Message, read_messages, worst_of_each
+from brekzsync.flows.results import Result, Taken, Told, Verdict
 from brekzsync.web.asked import key_of
 from brekzsync.web.errors import Problem
 
 _VERSION = re.compile(r"([0-9a-f]{32})\.([0-9]{1,9})", re.ASCII)
-_ITEMS = "items"
+_TOPICS = {"product": "items", "order": "orders", "refund": "orders"}
+"""What Exact calls the records of a flow; a refund is an order to it."""
 
 
 def is_xml(content_type: str, body: bytes) -> bool:
@@ -34,21 +35,20 @@ def is_xml(content_type: str, body: bytes) -> bool:
     )
 
 
-def from_xml(body: bytes) -> list[Result]:
-    """From eExact ``Messages``; what is said of anything but items names no record of ours."""
-    return [
-        Result(
-            None,
-            None,
-            Verdict.IMPORTED if one.is_imported else Verdict.REJECTED,
-            one.text,
-            one.code if one.topic.lower() == _ITEMS else "",
-        )
-        for one in worst_of_each(read_messages(body))
-    ]
+def from_xml(body: bytes, flow: str) -> list[Result]:
+    """From eExact ``Messages``; what is said of anything but the flow's topic names no record of ours."""
+    return [_said(one, flow) for one in worst_of_each(read_messages(body))]
 
 
-def from_json(body: bytes) -> list[Result]:
+def _said(message: Message, flow: str) -> Result:
+    """An order goes by its reference, which is never a number alone, or by its id."""
+    code = message.code if message.topic.lower() == _TOPICS[flow] else ""
+    key = None if flow == "product" else key_of(code, flow)
+    verdict = Verdict.IMPORTED if message.is_imported else Verdict.REJECTED
+    return Result(key, None, verdict, message.text, code)
+
+
+def from_json(body: bytes, flow: str) -> list[Result]:
     """From ``{"results": [{"id", "version"?, "status", "message"?}]}``; nothing is taken of a body with a mistake."""
     try:
         content = json.loads(body)
@@ -59,10 +59,10 @@ def from_json(body: bytes) -> list[Result]:
     results = content.get("results") if isinstance(content, dict) else None
     if not isinstance(results, list):
         raise _wrong('The body must be {"results": [...]}.')
-    return [_result(one, f"results[{at}]") for at, one in enumerate(results)]
+    return [_result(one, f"results[{at}]", flow) for at, one in enumerate(results)]
 
 
-def _result(one: Any, place: str) -> Result:
+def _result(one: Any, place: str, flow: str) -> Result:
     if not isinstance(one, dict):
         raise _wrong(f"{place} is not an object.")
     for name in ("id", "version", "status", "message"):
@@ -73,7 +73,7 @@ def _result(one: Any, place: str) -> Result:
         raise _wrong(f"{place}.status must be one of {', '.join(Verdict)}.")
     if not one.get("id"):
         raise _wrong(f"{place}.id is missing.")
-    key, version = key_of(one["id"]), one.get("version") or ""
+    key, version = key_of(one["id"], flow), one.get("version") or ""
     match = _VERSION.fullmatch(version)
     if version and match is None:
         key = None  # no such version ever went out
@@ -85,25 +85,25 @@ def _wrong(message: str) -> Problem:
     return Problem(400, "bad_results", message, "See docs/reference/http.md for the form of results.")
 
 
-def told_in_json(told: Sequence[Told]) -> bytes:
+def told_in_json(told: Sequence[Told], flow: str) -> bytes:
     """What came of each, in the order they were posted, and how many of each kind."""
-    records = [{"id": _id(one), "status": one.result.verdict, "outcome": one.taken} for one in told]
+    records = [{"id": _id(one, flow), "status": one.result.verdict, "outcome": one.taken} for one in told]
     return json.dumps({**_counts(told), "results": records}).encode()
 
 
-def told_in_xml(told: Sequence[Told]) -> bytes:
+def told_in_xml(told: Sequence[Told], flow: str) -> bytes:
     """The same as ``Results``."""
     counts = " ".join(f'{name}="{count}"' for name, count in _counts(told).items())
     lines = "".join(
-        f'<Result id="{escape(_id(one) if one.key else "")}" code="{escape(one.result.code)}"'
+        f'<Result id="{escape(_id(one, flow) if one.key else "")}" code="{escape(one.result.code)}"'
         f' status="{one.result.verdict}" outcome="{one.taken}"/>\n'
         for one in told
     )
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<Results {counts}>\n{lines}</Results>\n'.encode()
 
 
-def _id(one: Told) -> str:
-    return one.result.code if one.key is None else format_key(one.key)
+def _id(one: Told, flow: str) -> str:
+    return one.result.code if one.key is None else show_key(flow, one.key)
 
 
 def _counts(told: Sequence[Told]) -> dict[str, int]:

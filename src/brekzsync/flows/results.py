@@ -1,4 +1,4 @@
-"""What the ERP says became of items it fetched, taken in record by record."""
+"""What the ERP says became of records it fetched, taken in one by one: items, orders, refunds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, Protocol
 from brekzsync.domain.keys import ProductKey
 from brekzsync.domain.texts import clean, normalise_code
 from brekzsync.flows.ports import Clock
-from brekzsync.flows.products.delivery import Lease
 
 MESSAGE_LENGTH = 2000
 """Characters of the ERP's words that are kept."""
@@ -72,6 +71,19 @@ class SettledKeys(Protocol):
     def unknown(self) -> Collection[ProductKey]: ...
 
 
+class HandedOut(Protocol):
+    """A version handed out."""
+
+    @property
+    def key_major(self) -> int: ...
+    @property
+    def key_minor(self) -> int: ...
+    @property
+    def fingerprint(self) -> bytes: ...
+    @property
+    def force(self) -> int: ...
+
+
 class WaitingVersions(Protocol):
     """Versions handed out whose result is awaited."""
 
@@ -81,11 +93,11 @@ class WaitingVersions(Protocol):
         self, versions: Sequence[tuple[ProductKey, Identity | None]], *, lease_until: datetime
     ) -> Sequence[bool]: ...
 
-    def versions_of_codes(self, codes: Collection[str]) -> Mapping[str, Lease]: ...
+    def versions_of_codes(self, codes: Collection[str]) -> Mapping[str, HandedOut]: ...
 
 
-class ProductResults:
-    """Takes results in; needs no flow lock, and is safe to repeat."""
+class Results:
+    """Takes the results of one flow and target in; needs no flow lock, and is safe to repeat."""
 
     def __init__(self, served: WaitingVersions, clock: Clock, lease: timedelta) -> None:
         self._served = served
@@ -120,7 +132,7 @@ class ProductResults:
             told[at] = Told(one, one.key, Taken.IN_FLIGHT if is_known else Taken.UNKNOWN)
 
 
-def _addressed(result: Result, found: Mapping[str, Lease]) -> Result:
+def _addressed(result: Result, found: Mapping[str, HandedOut]) -> Result:
     """The result with its record's key, as far as its code tells; a code belongs to the version that went out
     under it."""
     version = found.get(normalise_code(result.code)) if result.key is None and result.code else None

@@ -1,0 +1,347 @@
+"""One whole ``orders export`` or ``refunds export``: settle what is out, hand over what is due, tell what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from brekzsync.domain.ledger import Acknowledgement, Failure
+from brekzsync.domain.orders.mapping import MappedOrder
+from brekzsync.domain.orders.rules import OrderRules
+from brekzsync.domain.orders.stored import StoredOrder, fingerprint_of
+from brekzsync.domain.outcomes import Tally
+from brekzsync.domain.sync_flows import PARTIAL_RUN
+from brekzsync.domain.texts import normalise_code
+from brekzsync.errors import InvalidInput, Unavailable
+from brekzsync.flows.frame import Locks, OpenRun, Runs, milliseconds, refuse_unknown_past, run
+from brekzsync.flows.orders.delivery import DocumentOf, FileDelivery, OrderFolder, Preview
+from brekzsync.flows.orders.export import ExportOptions, OrderExport
+from brekzsync.flows.orders.kinds import Kind, OrderSource
+from brekzsync.flows.orders.parts import Delivery, ExportParts
+from brekzsync.flows.orders.ports import Claims, Erp, Key, KnownItems, OrderLedger, OrderVersion
+from brekzsync.flows.orders.settlement import ReadBack, Settlement, Unread
+from brekzsync.flows.orders.watch import Noticed, Watch, as_before
+from brekzsync.flows.ports import Clock
+from brekzsync.flows.products.ledger_notes import LedgerNotes, NoNotes
+
+Progress = Callable[[int | None], AbstractContextManager[Callable[[int], None]]]
+_BASELINE_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest:
+    """What a person or cron asked for; ``ids`` are ``id_order`` or ``id_order_slip``."""
+
+    ids: tuple[int, ...] = ()
+    limit: int | None = None
+    baseline: bool = False
+    force: bool = False
+    dry_run: bool = False
+
+
+class OrderOutcome(NamedTuple):
+    """What came of it. ``baselined`` counts records taken as known, ``indexed`` what lies unread in the outbox,
+    ``not_due`` says of records that were asked for why they do not go."""
+
+    run: OpenRun
+    tally: Tally
+    read_back: ReadBack
+    noticed: Sequence[Noticed]
+    baselined: int
+    indexed: int | None
+    not_due: Sequence[str] = ()
+
+
+def nothing_done() -> OrderOutcome:
+    """The outcome of a run that did not take place: no name, all counts 0."""
+    return OrderOutcome(OpenRun(0, ""), Tally(), ReadBack.nothing(), (), 0, None)
+
+
+class OrderOutbox(OrderFolder, Unread, Protocol):
+    """Where the documents go."""
+
+    @property
+    def directory(self) -> Path: ...
+
+    def prepare(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFlow:
+    """Everything a run of one kind and target needs; ``bootstrap/orders.py`` puts it together.
+
+    ``outbox`` is None where documents are fetched instead.
+    """
+
+    kind: Kind[Any]
+    target: str
+    clock: Clock
+    locks: Locks
+    runs: Runs[Any]
+    ledger: OrderLedger
+    orders: OrderLedger
+    claims: Claims
+    items: KnownItems
+    settlement: Settlement
+    open_shop: Callable[[], AbstractContextManager[OrderSource]]
+    rules: Callable[[OrderSource], OrderRules]
+    ask_erp: Callable[[], Erp]
+    document_of: DocumentOf
+    outbox: OrderOutbox | None
+    write_index: Callable[[datetime], int]
+    dead_states: frozenset[int]
+    watched_for: timedelta
+    first_run_limit: int
+
+    def execute(self, request: OrderRequest, progress: Progress) -> OrderOutcome:
+        """Do it. Raises what the shop, the state or the outbox raise; what was handed over stays so."""
+        if request.dry_run:
+            preview = OpenRun(0, f"{self.clock():%Y%m%dT%H%M%SZ}-preview")
+            return self._run(preview, request, progress)
+        command = self.kind.command + "".join(f" --{name}" for name in ("baseline",) if request.baseline)
+        command += PARTIAL_RUN if request.ids else ""
+        with run(
+            self.locks,
+            self.runs,
+            flow=self.kind.flow,
+            target=self.target,
+            command=command,
+            clock=self.clock,
+        ) as opened:
+            return self._run(opened, request, progress)
+
+    def _run(self, opened: OpenRun, request: OrderRequest, progress: Progress) -> OrderOutcome:
+        erp = self.ask_erp()
+        with self.open_shop() as shop:
+            self._refuse_unknown_ids(shop, request)
+            if request.baseline:
+                return self._baseline(opened, shop, request)
+            delivery = self._delivery(opened, request)
+            read_back = self.settlement.read_back(erp, run_id=opened.id, dry_run=request.dry_run)
+            refuse_unknown_past(
+                ledger_is_empty=self.has_no_past(),
+                due=self.count_due(shop),
+                limit=self.first_run_limit,
+                confirmed=request.force,
+                flow=self.kind.command,
+            )
+            self.refuse_blind_start(erp, confirmed=request.force)
+            parts = self.parts(shop, erp, delivery, opened, is_dry=request.dry_run)
+            ids = frozenset(request.ids) or None
+            export = OrderExport(parts, ExportOptions(ids=ids, limit=request.limit, read_back=read_back))
+            noticed: list[Noticed] = []
+            with progress(None) as advance:
+                export.on_progress(advance)
+                try:
+                    export.run()
+                    noticed = self._watch(shop, parts, export, request)
+                finally:
+                    _fill(opened, export.tally, self.outbox)
+        indexed = None if request.dry_run or self.outbox is None else self.write_index(self.clock())
+        return OrderOutcome(opened, export.tally, read_back, noticed, 0, indexed, export.not_due)
+
+    def parts(
+        self, shop: OrderSource, erp: Erp, delivery: Delivery, opened: OpenRun, *, is_dry: bool
+    ) -> ExportParts:
+        """What an export of this flow works with."""
+        now = self.clock()
+        notes = LedgerNotes(_Noted(self.ledger, self.claims), opened, at=now, cleared=_nothing_to_withdraw)
+
+        def wait(keys: Sequence[Key], reason: str) -> None:
+            if not is_dry:
+                self.ledger.record_pending(keys, at=now, reason=reason)
+
+        return ExportParts(
+            kind=self.kind,
+            shop=shop,
+            ledger=self.ledger,
+            claims=self.claims,
+            items=self.items,
+            known_debtors=self.settlement.known_debtors,
+            is_settled=self.settled_orders,
+            erp=erp,
+            rules=self.rules(shop),
+            notes=NoNotes() if is_dry else notes,
+            wait=wait,
+            found=_forget
+            if is_dry
+            else lambda versions, rows: self.settlement.found(versions, rows, run_id=opened.id),
+            delivery=delivery,
+            now=milliseconds(now),
+        )
+
+    def settled_orders(self, keys: Collection[Key]) -> Collection[Key]:
+        """Those of these orders that the ERP has."""
+        rows = self.orders.rows_for(sorted(keys))
+        return {(row.key_major, row.key_minor) for row in rows if row.fingerprint is not None}
+
+    def refuse_blind_start(self, erp: Erp, *, confirmed: bool) -> None:
+        """With a lost ledger only the ERP knows what it has: raises Unavailable while it should answer and does not."""
+        if not confirmed and erp.is_configured and self.has_no_past() and erp.orders(()) is None:
+            raise Unavailable(
+                f"The ledger of {self.kind.command} is empty, and the ERP cannot be asked what it has already:"
+                f" {erp.trouble}.",
+                hint="Nothing was sent; it goes once the ERP answers."
+                + (" --force delivers all the same." if self.outbox is not None else ""),
+                code="erp_not_asked",
+            )
+
+    def has_no_past(self) -> bool:
+        """Whether nothing was ever handed over: a new ledger, or a lost one."""
+        return self.ledger.is_empty() and next(self.claims.open(), None) is None
+
+    def count_due(self, shop: OrderSource) -> int:
+        """How many records are due, counted as far as it matters."""
+        return sum(1 for _ in islice(self.kind.due_ids(shop, 0), self.first_run_limit + 1))
+
+    def _refuse_unknown_ids(self, shop: OrderSource, request: OrderRequest) -> None:
+        known = {self.kind.id_of(record) for record in self.kind.read(shop, request.ids)}
+        unknown = [str(one) for one in request.ids if one not in known]
+        if unknown:
+            raise InvalidInput(
+                f"The shop has no {self.kind.noun} {', '.join(unknown)}; nothing was exported.",
+                hint=f"Give ids of {self.kind.noun}s as the shop's back office shows them.",
+                code="unknown_id",
+            )
+
+    def _delivery(self, opened: OpenRun, request: OrderRequest) -> Delivery:
+        if request.dry_run or self.outbox is None:
+            return Preview()
+        self.outbox.prepare()
+        delivery = FileDelivery(self.outbox, self.document_of, self.claims, opened, self.clock)
+        delivery.finish_earlier()
+        return delivery
+
+    def _watch(
+        self, shop: OrderSource, parts: ExportParts, export: OrderExport, request: OrderRequest
+    ) -> list[Noticed]:
+        """Only a look at everything tells what is no longer there."""
+        return [] if request.ids else self.watch(shop, parts, export, is_dry=request.dry_run)
+
+    def watch(
+        self,
+        shop: OrderSource,
+        parts: ExportParts,
+        export: OrderExport,
+        *,
+        is_dry: bool,
+        changed_too: bool = True,
+    ) -> list[Noticed]:
+        """Tell what the shop did after it was exported: canceled what the export walked over, ``changed_too`` what
+        went not long ago."""
+        watch = Watch(
+            kind=self.kind,
+            shop=shop,
+            ledger=self.ledger,
+            rules=parts.rules,
+            items=self.items,
+            dead_states=self.dead_states,
+        )
+        now = self.clock()
+        revived = [as_before(row) for row in export.revived]
+        if not is_dry:
+            watch.note([], revived, now)
+        changed, mended = watch.changed(now - self.watched_for) if changed_too else ([], [])
+        noticed = watch.canceled(export.ended)
+        canceled = {one.key for one in noticed}
+        noticed += [one for one in changed if one.key not in canceled]
+        if not is_dry:
+            watch.note(noticed, mended, now)
+        for one in noticed:
+            export.tally.warnings[one.reason] += 1
+        return noticed
+
+    # --- a baseline -----------------------------------------------------------------------------------------
+
+    def _baseline(self, opened: OpenRun, shop: OrderSource, request: OrderRequest) -> OrderOutcome:
+        """Take everything that is due and was never handed over as known, and its customers' debtors too."""
+        tally, count = Tally(), 0
+        ids = iter(sorted(request.ids)) if request.ids else self.kind.due_ids(shop, 0)
+        try:
+            while some := list(islice(ids, _BASELINE_BATCH)):
+                count += self._take_as_known(opened, shop, some, tally, is_dry=request.dry_run)
+        finally:
+            _fill(opened, tally, None)
+        return OrderOutcome(opened, tally, ReadBack.nothing(), (), count, None)
+
+    def _take_as_known(
+        self, opened: OpenRun, shop: OrderSource, ids: Sequence[int], tally: Tally, *, is_dry: bool
+    ) -> int:
+        keys = [(one, 0) for one in ids]
+        rows = {(row.key_major, row.key_minor): row for row in self.ledger.rows_for(keys)}
+        claimed = self.claims.of(keys)
+        rules, batch = self.rules(shop), []
+        debtors: dict[Key, str] = {}
+        for record in self.kind.read(shop, ids):
+            key = (self.kind.id_of(record), 0)
+            row = rows.get(key)
+            tally.read += 1
+            tally.eligible += 1
+            tally.unchanged += 1
+            if key in claimed or (row is not None and row.fingerprint is not None):
+                continue
+            document = self._as_known(record, rules, debtors)
+            fingerprint = fingerprint_of(document) if document else self.kind.digest(record)
+            code = normalise_code(self.kind.your_ref(record))
+            force = row.force_acknowledged if row else 0
+            batch.append(
+                Acknowledgement(
+                    *key,
+                    fingerprint,
+                    force,
+                    None,  # not watched for changes: what Exact has of it was not made by us
+                    code,
+                    document,
+                    None,
+                    force,
+                    row is not None,
+                )
+            )
+        if batch and not is_dry:
+            opened.verify_lock()
+            self.ledger.acknowledge(batch, run_id=opened.id, at=self.clock())
+            self.settlement.acknowledge_debtors(debtors, self.clock())
+        return len(batch)
+
+    def _as_known(self, record: Any, rules: OrderRules, debtors: dict[Key, str]) -> str | None:
+        """What it would say, for who looks it up; what cannot be mapped is known all the same."""
+        mapped = self.kind.map(record, rules, lambda _key: None)
+        customer = self.kind.order_of(record).customer
+        if not isinstance(mapped, MappedOrder) or customer is None:
+            return None
+        if mapped.order.account is not None:
+            debtors[(customer.id_customer, 0)] = mapped.order.account.code
+        return StoredOrder(mapped.order._replace(account=None), customer.id_customer).stored()
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """The ledger for notes: others settle claims meanwhile, and what the ERP has since is not failed."""
+
+    ledger: OrderLedger
+    claims: Claims
+
+    def record_failures(self, batch: Sequence[Failure], *, run_id: int, at: datetime) -> int:
+        return self.claims.fail(batch, run_id=run_id, at=at)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ledger, name)
+
+
+def _fill(opened: OpenRun, tally: Tally, outbox: OrderOutbox | None) -> None:
+    opened.counts, opened.reasons = tally.counts(), tally.all_reasons()
+    opened.failures = tally.signature
+    opened.output = None if outbox is None else str(outbox.directory)
+
+
+def _forget(_versions: Sequence[OrderVersion], _rows: Sequence[object]) -> None:
+    """A dry run records nothing."""
+
+
+def _nothing_to_withdraw(_keys: Sequence[Key]) -> None:
+    """What was never handed over lies nowhere."""
