@@ -57,6 +57,23 @@ def test_more_codes_than_a_page_all_come(erp: sqlite3.Connection, tmp_path: Path
     assert sorted(codes) == sorted(f"C{number}" for number in range(4_500))
 
 
+def test_what_an_import_that_was_killed_left_half_done_is_undone(
+    erp: sqlite3.Connection, tmp_path: Path
+) -> None:
+    fill(erp, ["A", "B"])
+    killed = (
+        "import os, sqlite3\n"
+        "erp = sqlite3.connect('erp.db')\n"
+        "erp.execute('PRAGMA synchronous = OFF')\n"
+        "erp.execute('DELETE FROM Items')\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", killed], cwd=tmp_path, check=False)
+    assert (tmp_path / "erp.db-journal").stat().st_size > 0
+
+    assert sorted(ItemRepository(connect_erp(url(tmp_path))).held_codes()) == ["A", "B"]
+
+
 def test_an_erp_without_items_holds_no_codes(erp: sqlite3.Connection, tmp_path: Path) -> None:
     assert list(ItemRepository(connect_erp(url(tmp_path))).held_codes()) == []
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brekzsync.commands.flow_reports import enabling, told
 from brekzsync.commands.invocation import Invocation
+from brekzsync.commands.run_reports import counted, records_failed, show_failures, shown_path, together
 
 if TYPE_CHECKING:
     from brekzsync.domain.outcomes import Tally
@@ -41,39 +43,24 @@ def document(reports: list[OrderReport], request: OrderRequest) -> dict[str, Any
     each = [_target_document(report, request) for report in reports]
     if len(each) == 1:
         return each[0]
-    together: dict[str, Any] = {"run_id": None, "target": None, "dry_run": request.dry_run}
-    for part in ("counts", "reasons", "warnings", "read_back"):
-        together[part] = {}
-        for one in each:
-            for name, count in one[part].items():
-                together[part][name] = together[part].get(name, 0) + count
-    together |= {"output": None, "indexed": None}
-    for part in ("noticed", "failures"):
-        together[part] = [told for one in each for told in one[part]]
-    if all(report.switched_off for report in reports):
-        together["disabled"] = True
-    return together | _error(reports) | {"targets": each}
+    lists = ("noticed", "failures")
+    whole = together(each, sums=("counts", "reasons", "warnings", "read_back"), lists=lists)
+    return whole | _error(whole["counts"], reports[0].kind) | {"targets": each}
 
 
 def _target_document(report: OrderReport, request: OrderRequest) -> dict[str, Any]:
-    outcome, tally = report.outcome, report.tally
+    outcome = report.outcome
     document: dict[str, Any] = {
         "run_id": outcome.run.name or None,
         "target": report.target,
         "dry_run": request.dry_run,
-        "counts": tally.counts(),
-        "reasons": tally.all_reasons(),
-        "warnings": dict(tally.warnings.most_common()),
+        **counted(report.tally),
         "read_back": {name: len(keys) for name, keys in outcome.read_back.told().items()},
         "output": None if report.output is None else str(report.output),
         "indexed": outcome.indexed,
         "noticed": [
             {"key": str(one.key[0]), "reason": one.reason, "message": one.message, "new": one.is_new}
             for one in outcome.noticed
-        ],
-        "failures": [
-            {"key": failure.shown, "reason": failure.reason, "message": failure.message}
-            for failure in tally.failures
         ],
     }
     if report.switched_off:
@@ -82,22 +69,12 @@ def _target_document(report: OrderReport, request: OrderRequest) -> dict[str, An
         document["configured"] = False
     if request.baseline:
         document["baselined"] = outcome.baselined
-    return document | _error([report])
+    return document | _error(document["counts"], report.kind)
 
 
-def _error(reports: list[OrderReport]) -> dict[str, Any]:
-    """What a document adds when records failed."""
-    failed = sum(report.tally.failed for report in reports)
-    if not failed:
-        return {}
-    pending = sum(report.tally.pending for report in reports)
-    return {
-        "error": {
-            "code": "records_failed",
-            "message": f"{failed} of {_counted(pending, 'pending ' + reports[0].kind.noun)} failed.",
-            "hint": "Each failure names what to mend; the next run takes them along.",
-        }
-    }
+def _error(counts: Mapping[str, int], kind: Kind[Any]) -> dict[str, Any]:
+    hint = "Each failure names what to mend; the next run takes them along."
+    return records_failed(counts, kind.noun, hint)
 
 
 def show(invocation: Invocation, report: OrderReport, request: OrderRequest) -> None:
@@ -124,7 +101,7 @@ def show(invocation: Invocation, report: OrderReport, request: OrderRequest) -> 
         console.table(
             _title(report, request), [f"{report.kind.noun.capitalize()}s", "Count"], _rows(report, request)
         )
-    _show_failures(invocation, report)
+    show_failures(console, report.tally, "Id")
     if new := [one for one in report.outcome.noticed if one.is_new]:
         console.table(
             "Changed after export",
@@ -137,20 +114,6 @@ def show(invocation: Invocation, report: OrderReport, request: OrderRequest) -> 
         return
     for line in _closing(invocation, report, request):
         console.notice(line)
-
-
-def _show_failures(invocation: Invocation, report: OrderReport) -> None:
-    tally = report.tally
-    if not tally.failures:
-        return
-    more = (
-        f" (the first {len(tally.failures)} of {tally.failed})" if tally.failed > len(tally.failures) else ""
-    )
-    invocation.console.table(
-        f"Failed{more}",
-        ["Id", "Reason", "What to do"],
-        [(failure.shown, failure.reason, failure.message) for failure in tally.failures],
-    )
 
 
 def _title(report: OrderReport, request: OrderRequest) -> str:
@@ -221,7 +184,7 @@ def _closing(invocation: Invocation, report: OrderReport, request: OrderRequest)
     lines = []
     if report.output is not None and not (request.dry_run or request.baseline):
         unread = report.outcome.indexed or 0
-        lines.append(f"Documents: {_shown(report.output)} ({unread} unread, listed in index.xml)")
+        lines.append(f"Documents: {shown_path(report.output)} ({unread} unread, listed in index.xml)")
     if request.dry_run and tally.delivered:
         lines.append("Next: the same command without --dry-run delivers them.")
     elif tally.failures:
@@ -238,11 +201,3 @@ def _closing(invocation: Invocation, report: OrderReport, request: OrderRequest)
     elif not request.baseline:
         lines.append("Nothing to do: the ERP has everything that may go.")
     return lines
-
-
-def _shown(path: Path) -> str:
-    """A path as one would type it from here."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

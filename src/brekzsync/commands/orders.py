@@ -15,6 +15,7 @@ from brekzsync.commands.target_runs import (
     remembering,
     run_each,
     switch_if_off,
+    tell_of_new_state,
 )
 from brekzsync.errors import ConfigurationError, InvalidInput
 
@@ -73,15 +74,7 @@ def _taking(
 @orders.command("export", epilog="Example: brekzsync orders export --limit 10 --dry-run")
 @_taking(_EXPORTING, complete_order_ids)
 @pass_invocation
-def export_orders(
-    invocation: Invocation,
-    ids: tuple[str, ...],
-    limit: int | None,
-    baseline: bool,
-    force: bool,
-    target: str | None,
-    dry_run: bool,
-) -> int:
+def export_orders(invocation: Invocation, /, **asked: Any) -> int:
     """Write the orders that are due as eExact documents, and settle those that were delivered.
 
     IDs are order ids of the shop; none means all that is due. An order goes out once: it is claimed before its
@@ -89,34 +82,27 @@ def export_orders(
     """
     from brekzsync.flows.orders.kinds import ORDERS
 
-    return _export(invocation, ORDERS, ids, limit, baseline, force, target, dry_run)
+    return _export(invocation, ORDERS, **asked)
 
 
 @refunds.command("export", epilog="Example: brekzsync refunds export --dry-run")
 @_taking(_EXPORTING, complete_refund_ids)
 @pass_invocation
-def export_refunds(
-    invocation: Invocation,
-    ids: tuple[str, ...],
-    limit: int | None,
-    baseline: bool,
-    force: bool,
-    target: str | None,
-    dry_run: bool,
-) -> int:
+def export_refunds(invocation: Invocation, /, **asked: Any) -> int:
     """Write the credit slips whose orders are in the ERP as orders with negative quantities.
 
     IDs are ids of credit slips; none means all. A refund goes out once, like an order.
     """
     from brekzsync.flows.orders.kinds import REFUNDS
 
-    return _export(invocation, REFUNDS, ids, limit, baseline, force, target, dry_run)
+    return _export(invocation, REFUNDS, **asked)
 
 
 def _export(
     invocation: Invocation,
     kind: Kind[Any],
-    words: tuple[str, ...],
+    *,
+    ids: tuple[str, ...],
     limit: int | None,
     baseline: bool,
     force: bool,
@@ -129,11 +115,15 @@ def _export(
     from brekzsync.commands.order_reports import document, show
     from brekzsync.flows.orders.run import OrderRequest
 
-    request = OrderRequest(
-        ids=_ids(words, kind), limit=limit, baseline=baseline, force=force, dry_run=dry_run
-    )
+    request = OrderRequest(ids=_ids(ids, kind), limit=limit, baseline=baseline, force=force, dry_run=dry_run)
     names = [target] if target else invocation.settings.target_names()
     with state_of(invocation.settings, writes=not dry_run) as state:
+        if state.created:
+            tell_of_new_state(
+                invocation,
+                f"no {kind.noun} counts as delivered",
+                f"brekzsync {kind.command} --baseline takes what is due as delivered",
+            )
         reports, failures = run_each(
             invocation, names, lambda name: _export_target(invocation, kind, request, state, name)
         )
@@ -205,58 +195,50 @@ def _export_target(
 @orders.command("settle", epilog="Example: brekzsync orders settle")
 @_taking(_SETTLING, complete_order_ids)
 @pass_invocation
-def settle_orders(
-    invocation: Invocation,
-    ids: tuple[str, ...],
-    sent: bool,
-    resend: bool,
-    target: str | None,
-    dry_run: bool,
-) -> int:
+def settle_orders(invocation: Invocation, /, **asked: Any) -> int:
     """Find out what became of the orders that were delivered, or decide it.
 
     Without IDs every order and refund whose result is awaited is looked up in the ERP. With IDs (of orders of the
     shop) say --sent or --resend: you have looked into Exact.
     """
-    from brekzsync.commands.order_settling import decide, read_back
     from brekzsync.flows.orders.kinds import ORDERS, REFUNDS
 
-    decision = _decision(ids, sent=sent, resend=resend)
-    if decision is None:
-        return read_back(invocation, (ORDERS, REFUNDS), target, dry_run=dry_run)
-    return decide(invocation, ORDERS, _ids(ids, ORDERS), decision, target, dry_run=dry_run)
+    return _settle(invocation, (ORDERS, REFUNDS), **asked)
 
 
 @refunds.command("settle", epilog="Example: brekzsync refunds settle")
 @_taking(_SETTLING, complete_refund_ids)
 @pass_invocation
-def settle_refunds(
+def settle_refunds(invocation: Invocation, /, **asked: Any) -> int:
+    """Find out what became of the refunds that were delivered, or decide it.
+
+    As `orders settle`; IDs are ids of credit slips.
+    """
+    from brekzsync.flows.orders.kinds import REFUNDS
+
+    return _settle(invocation, (REFUNDS,), **asked)
+
+
+def _settle(
     invocation: Invocation,
+    kinds: Sequence[Kind[Any]],
+    *,
     ids: tuple[str, ...],
     sent: bool,
     resend: bool,
     target: str | None,
     dry_run: bool,
 ) -> int:
-    """Find out what became of the refunds that were delivered, or decide it.
-
-    As `orders settle`; IDs are ids of credit slips.
-    """
-    from brekzsync.commands.order_settling import decide, read_back
-    from brekzsync.flows.orders.kinds import REFUNDS
-
-    decision = _decision(ids, sent=sent, resend=resend)
-    if decision is None:
-        return read_back(invocation, (REFUNDS,), target, dry_run=dry_run)
-    return decide(invocation, REFUNDS, _ids(ids, REFUNDS), decision, target, dry_run=dry_run)
-
-
-def _decision(ids: tuple[str, ...], *, sent: bool, resend: bool) -> Any:
-    """``sent`` or ``resend``; None to ask the ERP."""
+    """Ask the ERP about all of ``kinds``, or take a person's word for some records of the first."""
     if sent and resend:
         raise click.UsageError("--sent and --resend are opposites: give one.")
     if ids and not (sent or resend):
         raise click.UsageError("Say what became of them: --sent or --resend.")
     if not ids and (sent or resend):
         raise click.UsageError("Say of which: give their IDs.")
-    return "sent" if sent else "resend" if resend else None
+    from brekzsync.commands.order_settling import decide, read_back
+
+    if not ids:
+        return read_back(invocation, kinds, target, dry_run=dry_run)
+    wanted = _ids(ids, kinds[0])
+    return decide(invocation, kinds[0], wanted, "sent" if sent else "resend", target, dry_run=dry_run)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brekzsync.commands.flow_reports import enabling, told
 from brekzsync.commands.invocation import Invocation
+from brekzsync.commands.run_reports import counted, records_failed, show_failures, shown_path, together
 
 if TYPE_CHECKING:
     from brekzsync.domain.outcomes import Tally
@@ -38,36 +39,18 @@ def document(reports: list[TargetReport], request: ExportRequest) -> dict[str, A
     each = [_target_document(report, request) for report in reports]
     if len(each) == 1:
         return each[0]
-    together: dict[str, Any] = {"run_id": None, "target": None, "dry_run": request.dry_run}
-    for part in ("counts", "reasons", "warnings"):
-        together[part] = {}
-        for document in each:
-            for name, count in document[part].items():
-                together[part][name] = together[part].get(name, 0) + count
-    together |= {"output": None, "indexed": None}
-    together["failures"] = [failure for document in each for failure in document["failures"]]
-    if all(report.switched_off for report in reports):
-        together["disabled"] = True
-    if request.baseline:
-        together["baselined"] = sum(document["baselined"] for document in each)
-    return together | _error(together["counts"]) | {"targets": each}
+    whole = together(each, sums=("counts", "reasons", "warnings"), lists=("failures",))
+    return whole | _error(whole["counts"]) | {"targets": each}
 
 
 def _target_document(report: TargetReport, request: ExportRequest) -> dict[str, Any]:
-    tally = report.tally
     document: dict[str, Any] = {
         "run_id": report.outcome.run.name or None,
         "target": report.target,
         "dry_run": request.dry_run,
-        "counts": tally.counts(),
-        "reasons": tally.all_reasons(),
-        "warnings": dict(tally.warnings.most_common()),
+        **counted(report.tally),
         "output": str(report.output),
         "indexed": report.outcome.indexed,
-        "failures": [
-            {"key": failure.shown, "reason": failure.reason, "message": failure.message}
-            for failure in tally.failures
-        ],
     }
     if report.switched_off:
         document["disabled"] = True
@@ -77,21 +60,8 @@ def _target_document(report: TargetReport, request: ExportRequest) -> dict[str, 
 
 
 def _error(counts: Mapping[str, int]) -> dict[str, Any]:
-    """What a document adds when records failed."""
-    failed, pending = counts["failed"], counts["pending"]
-    if not failed:
-        return {}
-    return {
-        "error": {
-            "code": "records_failed",
-            "message": f"{failed} of {pending} pending {_combinations(pending)} failed.",
-            "hint": "Each failure names the field to fill in; the next run takes them along.",
-        }
-    }
-
-
-def _combinations(count: int) -> str:
-    return "combination" if count == 1 else "combinations"
+    hint = "Each failure names the field to fill in; the next run takes them along."
+    return records_failed(counts, "combination", hint)
 
 
 def show(invocation: Invocation, report: TargetReport, request: ExportRequest) -> None:
@@ -108,14 +78,7 @@ def show(invocation: Invocation, report: TargetReport, request: ExportRequest) -
         return
     if console.verbosity >= 0:
         console.table(_title(report, request), ["Combinations", "Count"], _rows(report, request))
-    if report.tally.failures:
-        shown = len(report.tally.failures)
-        more = f" (the first {shown} of {report.tally.failed})" if report.tally.failed > shown else ""
-        console.table(
-            f"Failed{more}",
-            ["Key", "Reason", "What to do"],
-            [(failure.shown, failure.reason, failure.message) for failure in report.tally.failures],
-        )
+    show_failures(console, report.tally, "Key")
     if report.switched_off:
         console.notice(_off(report.switched_off, request, enabling(invocation, "product", report.target)))
         return
@@ -184,7 +147,7 @@ def _closing(report: TargetReport, request: ExportRequest, export: str) -> list[
     lines = []
     if not (request.dry_run or request.baseline):
         lines.append(
-            f"Documents: {_shown(report.output)} ({report.outcome.indexed or 0} unread, listed in index.xml)"
+            f"Documents: {shown_path(report.output)} ({report.outcome.indexed or 0} unread, listed in index.xml)"
         )
     if request.dry_run and tally.delivered:
         lines.append("Next: the same command without --dry-run writes the documents.")
@@ -202,11 +165,3 @@ def _closing(report: TargetReport, request: ExportRequest, export: str) -> list[
     else:
         lines.append("Nothing to do: the ERP has everything.")
     return lines
-
-
-def _shown(path: Path) -> str:
-    """A path as one would type it from here."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

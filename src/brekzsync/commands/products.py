@@ -17,6 +17,7 @@ from brekzsync.commands.target_runs import (
     remembering,
     run_each,
     switch_if_off,
+    tell_of_new_state,
 )
 from brekzsync.errors import InvalidInput
 
@@ -108,7 +109,11 @@ def _export_targets(
     folder = Path(output).absolute() if output else None
     with state_of(invocation.settings, writes=not request.dry_run) as state:
         if state.created:
-            _tell_of_new_state(invocation)
+            tell_of_new_state(
+                invocation,
+                "everything eligible counts as never exported",
+                "brekzsync products export --baseline takes what the ERP holds as exported",
+            )
         return run_each(
             invocation, names, lambda name: _export_target(invocation, request, state, name, folder)
         )
@@ -139,17 +144,6 @@ def _export_target(
         if console.is_cron and not request.dry_run:
             lines += daily_summary(runs, _LABEL, FLOW, target, outcome.run, outcome.tally, run.clock())
         return TargetReport(target, run.outbox_directory, outcome, lines, off)
-
-
-def _tell_of_new_state(invocation: Invocation) -> None:
-    """A first run says so, also under cron: were the state lost, everything would be sent again."""
-    text = (
-        "The state database did not exist and was created: everything eligible counts as never exported. If it"
-        " was lost, stop and put its backup back; brekzsync products export --baseline takes what the ERP holds"
-        " as exported."
-    )
-    invocation.console.notice(text)
-    invocation.console.cron_report(text)
 
 
 products.add_command(diagnose)

@@ -109,3 +109,16 @@ def daily_summary(
         return []
     runs.summarise(RunHandle(run.id, run.name), now)
     return [] if last is None else [summary(label, target, tally)]
+
+
+def tell_of_new_state(invocation: Invocation, what: str, remedy: str) -> None:
+    """A first run says so, also under cron: were the state lost, everything would be sent again.
+
+    ``what`` says what a new state means, ``remedy`` what the baseline does about it.
+    """
+    text = (
+        f"The state database did not exist and was created: {what}. If it was lost, stop and put its backup back;"
+        f" {remedy}."
+    )
+    invocation.console.notice(text)
+    invocation.console.cron_report(text)

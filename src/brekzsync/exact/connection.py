@@ -118,11 +118,14 @@ def _for_odbc(address: URL) -> URL:
 def _sqlite_engine(address: URL, timeout: float) -> Engine:
     if not address.database:
         raise ConfigurationError("The ERP's database URL names no file.", hint=f"{_SETTING}: sqlite:///file.")
-    # Never created: an empty file would be an ERP that holds nothing.
-    uri = f"file:{quote(address.database)}?mode=ro"
+    # Never created: an empty file would be an ERP that holds nothing. Not mode=ro either: what an import that was
+    # killed has left half done is undone by whoever opens the file next, if he may.
+    uri = f"file:{quote(address.database)}?mode=rw"
 
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(uri, uri=True, timeout=timeout, check_same_thread=False)
+        connection = sqlite3.connect(uri, uri=True, timeout=timeout, check_same_thread=False)
+        connection.execute("PRAGMA query_only = ON")
+        return connection
 
     return create_engine(address, creator=connect)
 
