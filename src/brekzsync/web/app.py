@@ -28,7 +28,7 @@ from brekzsync.web.auth import ExactDoor
 from brekzsync.web.errors import Problem, answer, is_exact
 from brekzsync.web.limits import Threads, busy
 from brekzsync.web.networks import AllowedNetworks
-from brekzsync.web.routes import exact, operations, orders
+from brekzsync.web.routes import operations, orders, products
 
 if TYPE_CHECKING:
     from brekzsync.settings import Settings
@@ -75,7 +75,7 @@ def application(settings: Settings, service: Service) -> ASGIApp:
         redoc_url=None,
     )
     app.state.service, app.state.threads = service, threads
-    app.include_router(exact.router)
+    app.include_router(products.router)
     app.include_router(orders.router)
     app.include_router(operations.router)
     for kind in (Problem, BrekzsyncError, UnreadableMessages, HTTPException, Exception):
@@ -93,7 +93,7 @@ class Shortcut:
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
-        self._route = SimpleNamespace(path=exact.ONE)
+        self._route = SimpleNamespace(path=products.ONE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = _ONE_ITEM.fullmatch(scope["path"]) if scope["type"] == "http" else None
@@ -101,11 +101,11 @@ class Shortcut:
             await self._app(scope, receive, send)
             return
         scope.update(app=self._app, route=self._route, path_params={"key": found[1]})
-        response = await exact.one(Request(scope, receive))
+        response = await products.one(Request(scope, receive))
         await response(scope, receive, send)
 
 
-_ONE_ITEM = re.compile(exact.ONE.replace("{key}", "([0-9]+-[0-9]+)"), re.ASCII)
+_ONE_ITEM = re.compile(products.ONE.replace("{key}", "([0-9]+-[0-9]+)"), re.ASCII)
 
 
 class Frame:

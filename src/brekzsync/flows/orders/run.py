@@ -10,15 +10,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from brekzsync.domain.ledger import Acknowledgement, Failure
-from brekzsync.domain.orders.mapping import MappedOrder
+from brekzsync.domain.ledger import Failure
 from brekzsync.domain.orders.rules import OrderRules
-from brekzsync.domain.orders.stored import StoredOrder, fingerprint_of
 from brekzsync.domain.outcomes import Tally
 from brekzsync.domain.sync_flows import PARTIAL_RUN
-from brekzsync.domain.texts import normalise_code
 from brekzsync.errors import InvalidInput, Unavailable
 from brekzsync.flows.frame import Locks, OpenRun, Runs, milliseconds, refuse_unknown_past, run
+from brekzsync.flows.orders.baseline import Baseline
 from brekzsync.flows.orders.delivery import DocumentOf, FileDelivery, OrderFolder, Preview
 from brekzsync.flows.orders.export import ExportOptions, OrderExport
 from brekzsync.flows.orders.kinds import Kind, OrderSource
@@ -30,7 +28,6 @@ from brekzsync.flows.ports import Clock
 from brekzsync.flows.products.ledger_notes import LedgerNotes, NoNotes
 
 Progress = Callable[[int | None], AbstractContextManager[Callable[[int], None]]]
-_BASELINE_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +142,22 @@ class OrderFlow:
         indexed = None if request.dry_run or self.outbox is None else self.write_index(self.clock())
         return OrderOutcome(opened, export.tally, read_back, noticed, 0, indexed, export.not_due)
 
+    def _baseline(self, opened: OpenRun, shop: OrderSource, request: OrderRequest) -> OrderOutcome:
+        baseline = Baseline(
+            kind=self.kind,
+            shop=shop,
+            ledger=self.ledger,
+            claims=self.claims,
+            settlement=self.settlement,
+            rules=self.rules(shop),
+            clock=self.clock,
+        )
+        try:
+            count = baseline.take(opened, request.ids, is_dry=request.dry_run)
+        finally:
+            _fill(opened, baseline.tally, None)
+        return OrderOutcome(opened, baseline.tally, ReadBack.nothing(), (), count, None)
+
     def parts(
         self, shop: OrderSource, erp: Erp, delivery: Delivery, opened: OpenRun, *, is_dry: bool
     ) -> ExportParts:
@@ -255,68 +268,6 @@ class OrderFlow:
         for one in noticed:
             export.tally.warnings[one.reason] += 1
         return noticed
-
-    # --- a baseline -----------------------------------------------------------------------------------------
-
-    def _baseline(self, opened: OpenRun, shop: OrderSource, request: OrderRequest) -> OrderOutcome:
-        """Take everything that is due and was never handed over as known, and its customers' debtors too."""
-        tally, count = Tally(), 0
-        ids = iter(sorted(request.ids)) if request.ids else self.kind.due_ids(shop, 0)
-        try:
-            while some := list(islice(ids, _BASELINE_BATCH)):
-                count += self._take_as_known(opened, shop, some, tally, is_dry=request.dry_run)
-        finally:
-            _fill(opened, tally, None)
-        return OrderOutcome(opened, tally, ReadBack.nothing(), (), count, None)
-
-    def _take_as_known(
-        self, opened: OpenRun, shop: OrderSource, ids: Sequence[int], tally: Tally, *, is_dry: bool
-    ) -> int:
-        keys = [(one, 0) for one in ids]
-        rows = {(row.key_major, row.key_minor): row for row in self.ledger.rows_for(keys)}
-        claimed = self.claims.of(keys)
-        rules, batch = self.rules(shop), []
-        debtors: dict[Key, str] = {}
-        for record in self.kind.read(shop, ids):
-            key = (self.kind.id_of(record), 0)
-            row = rows.get(key)
-            tally.read += 1
-            tally.eligible += 1
-            tally.unchanged += 1
-            if key in claimed or (row is not None and row.fingerprint is not None):
-                continue
-            document = self._as_known(record, rules, debtors)
-            fingerprint = fingerprint_of(document) if document else self.kind.digest(record)
-            code = normalise_code(self.kind.your_ref(record))
-            force = row.force_acknowledged if row else 0
-            batch.append(
-                Acknowledgement(
-                    *key,
-                    fingerprint,
-                    force,
-                    None,  # not watched for changes: what Exact has of it was not made by us
-                    code,
-                    document,
-                    None,
-                    force,
-                    row is not None,
-                )
-            )
-        if batch and not is_dry:
-            opened.verify_lock()
-            self.ledger.acknowledge(batch, run_id=opened.id, at=self.clock())
-            self.settlement.acknowledge_debtors(debtors, self.clock())
-        return len(batch)
-
-    def _as_known(self, record: Any, rules: OrderRules, debtors: dict[Key, str]) -> str | None:
-        """What it would say, for who looks it up; what cannot be mapped is known all the same."""
-        mapped = self.kind.map(record, rules, lambda _key: None)
-        customer = self.kind.order_of(record).customer
-        if not isinstance(mapped, MappedOrder) or customer is None:
-            return None
-        if mapped.order.account is not None:
-            debtors[(customer.id_customer, 0)] = mapped.order.account.code
-        return StoredOrder(mapped.order._replace(account=None), customer.id_customer).stored()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Routes for Exact: the index of products, one document, one for many, and what became of them."""
+"""Routes for Exact: products: the index, one document, one for many, and what became of them."""
 
 from __future__ import annotations
 
