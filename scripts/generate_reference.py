@@ -125,8 +125,8 @@ def _targets() -> Iterator[str]:
     model = Settings.model_fields["targets"]
     yield "## [targets.NAME]\n"
     yield f"{model.description} Without any there is one target, called `exact`.\n"
-    yield "A target's own tables are `[targets.NAME.erp]`, `[targets.NAME.exact_xml]` and"
-    yield "`[targets.NAME.products]`, with the keys of the sections of those names; what they do not set is as"
+    yield "A target's own tables are `[targets.NAME.erp]`, `[targets.NAME.exact_xml]`, `[targets.NAME.products]`"
+    yield "and `[targets.NAME.orders]`, with the keys of the sections of those names; what they do not set is as"
     yield "in the section. A name is at most 40 letters, digits, hyphens and underscores. No two targets may share"
     yield "an outbox. See [two administrations](../how-to/two-administrations.md).\n"
 

@@ -53,7 +53,7 @@ class Plan(NamedTuple):
     then: Callable[[], object] = lambda: None
 
 
-NOBODY = Plan(0, ())
+NOBODY = Plan("", ())
 
 
 class Fate:
@@ -83,7 +83,7 @@ class Fate:
         """Whether who took it may go on."""
         with self._turn:
             self.steps.append(f"{who} {name}")
-            if self.struck or self.plan.at not in (len(self.steps), self.steps[-1]):
+            if self.struck or not self._is_due():
                 return True
             self.struck = self.steps[-1]
             for victim in self.plan.victims:
@@ -91,6 +91,10 @@ class Fate:
                     os.kill(self.pids[victim], signal.SIGKILL)
             self.plan.then()
             return False
+
+    def _is_due(self) -> bool:
+        at = self.plan.at
+        return self.steps[-1] == at if isinstance(at, str) else len(self.steps) >= at
 
     def close(self) -> None:
         self._listening.close()

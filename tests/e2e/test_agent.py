@@ -77,7 +77,9 @@ def test_a_run_that_is_asked_for_brings_what_is_pending_to_exact(
             "every_seconds": None,
             "batch": 1,
         }
-        log = "\n".join(ask(exact, "log", job="products", lines=3)["lines"])
+        lines = ask(exact, "log", job="products", lines=3)["lines"]
+        assert lines[-1].endswith("run ended: done, 2 offered, 1 imported, 1 rejected.")
+        log = "\n".join(lines)
         assert "WARNING products: 1-2 rejected: Invalid reference: Assortment 999" in log
         process.terminate()
         assert process.wait(10) == 0

@@ -413,6 +413,27 @@ def test_each_target_is_checked_and_what_they_share_told_once(run: Program, demo
     ]
 
 
+def test_orders_of_one_target_alone_are_checked_and_found_where_they_stand(run: Program, demo: Path) -> None:
+    text = demo.read_text(encoding="utf-8")
+    demo.write_text(
+        text.replace("[orders]\n", "[targets.nl.orders]\nready_states = [2, 77]\n") + "[targets.de]\n"
+        '[targets.de.products]\noutput = "de"\n',
+        encoding="utf-8",
+    )
+
+    document = run("--config", str(demo), "config", "check", "--json").document
+
+    found = [(one["severity"], one["section"], one["key"]) for one in document["findings"]]
+    assert found == [
+        ("warning", "exact_xml", "vat_codes"),
+        ("error", "targets.nl.orders", "ready_states"),
+        ("warning", "targets.nl.orders", "payment_methods"),
+        ("warning", "targets.nl.orders", "delivery_methods"),
+        ("warning", "exact_xml", "vat_codes"),
+    ]
+    assert document["not_checked"] == []
+
+
 def test_a_shop_that_does_not_answer_ends_with_69_after_what_the_file_says(
     run: Program, tmp_path: Path
 ) -> None:

@@ -225,6 +225,12 @@ def test_the_outbox_of_orders_is_looked_at_where_it_is_another(
     ]
 
 
+def test_tables_of_orders_are_looked_at_where_only_one_target_gets_them(demo: Demo) -> None:
+    demo.replace("[orders]\n", "[targets.nl.products]\noutput = 'nl'\n[targets.be]\n[targets.nl.orders]\n")
+
+    assert statuses(demo.doctor("--json").document)["shop: orders"] == "passed"
+
+
 def test_every_target_has_its_own_erp_and_outbox(demo: Demo) -> None:
     demo.configure(
         "\n[targets.nl]\n[targets.be.products]\noutput = 'outbox-be'\n[targets.be.erp]\ndatabase = ''\n"

@@ -22,7 +22,8 @@ from tests.exports import CODE_AND_ID, Said, brekzsync
 from tests.services.mariadb import MariaDB
 from tests.services.prestashop import PrestaShopDatabase
 
-SHOPS = ["demo", pytest.param("fixtures", marks=[pytest.mark.shared, pytest.mark.mariadb])]
+ON_MARIADB = [pytest.mark.shared, pytest.mark.mariadb]
+SHOPS = ["demo", pytest.param("fixtures", marks=ON_MARIADB)]
 
 # Where it matters to whom: who is killed while others are at their own work is missed at their next request only.
 VICTIMS = {
@@ -31,6 +32,11 @@ VICTIMS = {
     "asimport": {"way", "asimport"},  # which is not at work on the way: only the connection is cut
     "everything": {"way", "serve", "agent", "asimport"},
 }
+# The agent and AsImport know nothing of the databases beyond serve.
+WHO_WHERE = [
+    *(("demo", who) for who in VICTIMS),
+    *(pytest.param("fixtures", who, marks=ON_MARIADB) for who in ("serve", "everything")),
+]
 SOME_STEPS: dict[str, list[tuple[str, str, set[str]]]] = {
     "demo": [
         ("orders", "agent after start of AsImport", {"agent"}),
@@ -171,7 +177,7 @@ def test_what_happens_in_the_shop_arrives_in_exact_whoever_is_killed(whole: Whol
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("who", VICTIMS)
+@pytest.mark.parametrize(("whole", "who"), WHO_WHERE, indirect=["whole"])
 @pytest.mark.parametrize("job", JOBS)
 def test_killed_at_any_step_nothing_is_lost_and_nothing_comes_twice(whole: Whole, job: str, who: str) -> None:
     for one in JOBS:
@@ -183,7 +189,7 @@ def test_killed_at_any_step_nothing_is_lost_and_nothing_comes_twice(whole: Whole
     victims = EVERYTHING if who == "everything" else {who}
     for at, step in enumerate(steps, 1):
         if step.split()[0] in VICTIMS[who]:
-            assert whole.killed(job, Plan(at, victims)), (at, step)
+            assert whole.killed(job, Plan(at, victims)), (at, step, whole.way.fate.steps)
 
 
 @pytest.mark.long

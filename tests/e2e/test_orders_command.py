@@ -352,8 +352,8 @@ def test_cron_hears_once_of_an_order_nobody_knows_about(demo: Demo) -> None:
     assert (first.code, first.out) == (
         3,
         "orders → exact: 1 newly failed, 1 in all.\n"
-        "  61  outcome_unknown: Nobody knows what became of it: `brekzsync logs show 61 --type order` tells what to"
-        " do.\n",
+        "  61  outcome_unknown: Nobody knows what became of it: `brekzsync logs show 61 --type order` says what to look"
+        " for in Exact, then `brekzsync orders settle 61 --sent` or `--resend`.\n",
     )
     assert (second.code, *second[1:]) == (3, *SILENCE)
 

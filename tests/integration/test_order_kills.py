@@ -267,6 +267,15 @@ def test_what_is_withdrawn_is_gone_and_so_is_what_a_reader_took(outbox: OrderOut
     OrderOutbox(outbox.directory / "nowhere", "Orders").withdraw([12])
 
 
+def test_what_cannot_be_looked_for_counts_as_untaken(tmp_path: Path) -> None:
+    """A folder nobody may look into, in a form that also holds for root: two links that lead to each other."""
+    (tmp_path / "orders").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "orders")
+
+    assert OrderOutbox(tmp_path / "orders", "Orders").lies_unread(12)
+    assert not OrderOutbox(tmp_path / "nowhere", "Orders").lies_unread(12)
+
+
 def test_a_document_staged_again_is_the_newer_one(outbox: OrderOutbox) -> None:
     outbox.stage([(12, b"<a>much longer</a>")])
     outbox.stage([(12, b"<b/>")])
@@ -296,5 +305,6 @@ def test_the_index_lists_what_lies_there_by_number_and_nothing_else(outbox: Orde
 def test_a_folder_that_cannot_be_made_is_the_settings_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError) as refused:
         OrderOutbox(tmp_path / "file/orders", "Orders").prepare()
+    assert refused.value.hint == "Choose another folder: output under [orders], or under [products]."

@@ -128,7 +128,11 @@ def test_the_file_and_the_log_reader_of_the_page_work(file: Path) -> None:
     (file.parent / "token.txt").write_text("t", encoding="utf-8")
     (file.parent / "our_log.py").write_text(python, encoding="utf-8")
 
-    assert [job.batch for job in load(file).jobs] == [50]
+    assert [(job.name, job.batch) for job in load(file).jobs] == [
+        ("products", 50),
+        ("orders", 1),
+        ("refunds", 1),
+    ]
     [ours] = recognisers_of(["our_log.py"], file.parent)
     assert ours("IMPORT\nA;OK;é\nB;NO;No group".encode("cp1252")) == [
         ("A", True, "é"),

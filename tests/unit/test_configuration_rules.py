@@ -15,6 +15,7 @@ from brekzsync.flows.configuration_orders import (
     order_rates,
     order_states,
     orders_in_themselves,
+    orders_of_several,
 )
 from brekzsync.flows.configuration_rules import (
     Finding,
@@ -230,6 +231,30 @@ def test_a_collective_debtor_that_is_not_named_is_an_error() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("orders", "key", "message"),
+    [
+        ({"ready_states": []}, "ready_states", "There are no ready states: no order is ever due."),
+        (
+            {"ready_states": [2, 6]},
+            "dead_states",
+            "Order state 6 stands in ready_states too: while an order is in it, it is not due.",
+        ),
+        (
+            {"result_timeout": "30s"},
+            "result_timeout",
+            "An order whose import takes longer than 30s counts as lost and is sent again.",
+        ),
+    ],
+)
+def test_orders_that_never_go_or_go_too_soon_are_warned_of(
+    orders: dict[str, Any], key: str, message: str
+) -> None:
+    (found,) = orders_in_themselves(settings(orders=ITEMS | orders))
+
+    assert (found.severity, found.key, found.message) == (Severity.WARNING, key, message)
+
+
 def test_an_item_the_erp_lacks_is_an_error_and_a_blocked_one_a_warning() -> None:
     active = ErpItem("shipping", None, None, None, None, "A", True)
     held = dict.fromkeys(("SHIPPING", "WRAPPING", "DISCOUNT"), active)
@@ -336,3 +361,24 @@ def test_a_country_the_shop_does_not_have_and_a_module_without_condition_are_war
         ),
         (Severity.WARNING, "countries", "The shop has no country UK."),
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_told"),
+    [([], [], True), (["NL"], [], True), (["NL"], ["nl ", "BE"], True), (["NL"], ["BE"], False)],
+)
+def test_orders_that_would_go_to_two_administrations_are_told_of(
+    first: list[str], second: list[str], is_told: bool
+) -> None:
+    both = settings(
+        targets={
+            "be": {"products": {"output": "be"}, "orders": {"shops": first, "warehouse": "1"}},
+            "nl": {"products": {"output": "nl"}, "orders": {"shops": second, "warehouse": "1"}},
+        }
+    )
+    found = list(orders_of_several(both))
+
+    assert [(one.severity, one.section, one.key) for one in found] == (
+        [(Severity.WARNING, "targets.nl.orders", "shops")] if is_told else []
+    )
+    assert all("Orders go to be and to nl" in one.message for one in found)

@@ -140,6 +140,12 @@ def test_a_table_without_rows_is_still_a_table() -> None:
     assert "what" in out.getvalue()
 
 
+def test_a_title_longer_than_its_table_is_not_folded() -> None:
+    console, out, _ = make()
+    console.table("What would be taken (dry run)", ["n"], [[7]])
+    assert out.getvalue().splitlines()[:2] == ["What would be taken (dry run)", "╭───╮"]
+
+
 # --- JSON ----------------------------------------------------------------------------------------------
 
 

@@ -179,6 +179,6 @@ def test_a_new_or_lost_ledger_is_never_taken_for_nothing_was_ever_sent(
     with pytest.raises(ConfigurationError) as caught:
         refuse_unknown_past(**arguments, flow="orders")
     assert (caught.value.code, caught.value.exit_code) == ("needs_baseline", 78)
-    assert "The ledger of orders is empty and 51 records are due" in caught.value.message
+    assert "The ledger of orders is empty and more than 50 records are due" in caught.value.message
     assert "--baseline" in caught.value.hint
     assert "--force" in caught.value.hint

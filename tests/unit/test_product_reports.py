@@ -77,10 +77,7 @@ ROWS = [
 def test_every_count_stands_under_the_one_it_belongs_to() -> None:
     out, err = said(report(BUSY))
     assert cells(out) == [*ROWS, ["1-0", "missing_price", MESSAGE], ["2-0", "missing_price", MESSAGE]]
-    assert [line for line in out.splitlines() if line[:1].isalpha()] == [
-        "Products → exact".ljust(len(out.splitlines()[1])),
-        "Failed".ljust(len(out.splitlines()[len(ROWS) + 5])),
-    ]
+    assert [line for line in out.splitlines() if line[:1].isalpha()] == ["Products → exact", "Failed"]
     assert err == (
         "Documents: /shop/outbox (3 unread, listed in index.xml)\n"
         "Next: mend what failed, then: brekzsync products export 1-0\n"

@@ -52,6 +52,7 @@ def test_every_section_stands_in_it_once_with_the_tables_of_a_target() -> None:
         "targets.belgium.erp",
         "targets.belgium.exact_xml",
         "targets.belgium.products",
+        "targets.belgium.orders",
     ]
 
 

@@ -147,6 +147,7 @@ def test_other_addresses_and_methods_are_refused_in_xml(service: Serving) -> Non
     assert problem(service.get("customers")) == (404, "not_found")
     assert problem(service.client.delete("/exact/products/1-101")) == (405, "method_not_allowed")
     assert problem(service.client.post("/exact/products")) == (405, "method_not_allowed")
+    assert "takes POST" in service.client.put("/exact/products/results").text
     assert problem(service.get("products?target=nobody")) == (400, "unknown_target")
 
 
@@ -331,11 +332,13 @@ def test_figures_count_requests_and_what_waits(service: Serving) -> None:
     assert service.client.get("/ready").json() == {"status": "ok", "unavailable": []}
 
 
-def test_the_description_of_the_addresses_is_shown_only_when_asked_for(served: Served) -> None:
-    with serving_here(served.installation) as service:
-        assert [service.client.get(path).status_code for path in ("/docs", "/openapi.json")] == [404, 404]
-    served.installation.set("serve", docs=True)
+def test_the_addresses_are_described_unless_that_is_switched_off(served: Served) -> None:
     with serving_here(served.installation) as service:
         described = service.client.get("/openapi.json").json()
-        assert "/exact/products/{key}" in described["paths"]
+        assert {"/exact/products/{key}", "/exact/orders/{key}", "/exact/refunds.xml"} <= set(
+            described["paths"]
+        )
         assert service.client.get("/docs").status_code == 200
+    served.installation.set("serve", docs=False)
+    with serving_here(served.installation) as service:
+        assert [service.client.get(path).status_code for path in ("/docs", "/openapi.json")] == [404, 404]

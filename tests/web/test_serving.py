@@ -132,6 +132,16 @@ def test_a_service_that_was_killed_goes_on_where_it_was(served: Served) -> None:
         assert service.report({"id": "1-102", "status": "imported"})["settled"] == 1
 
 
+def test_no_process_outlives_the_one_that_started_it(served: Served) -> None:
+    with serving(served.installation, "--workers", "2") as service:
+        assert service.process is not None
+        assert len(children_of(service.process.pid)) == 2
+        kill(service.process.pid)
+        service.process.wait()
+
+        until(lambda: refused(service))
+
+
 def test_what_is_being_sent_is_finished_and_nothing_new_is_taken(served: Served) -> None:
     make_many(served, 5000)
     with serving(served.installation) as service, asking(service, "/exact/products.xml?limit=5000") as slow:

@@ -122,7 +122,8 @@ class JobThread:
         is_well = outcome.ending in _WELL
         level = logging.INFO if is_well else logging.WARNING
         counted = ", ".join(f"{count} {name}" for name, count in outcome.counts.items()) or "nothing to do"
-        self._log.log(level, "run ended: %s, %s. %s", outcome.ending, counted, outcome.message)
+        ended_as = f"run ended: {outcome.ending}, {counted}. {outcome.message}"
+        self._log.log(level, "%s", ended_as.rstrip())
         with self._lock:
             self._failures = 0 if is_well else self._failures + 1
             self._last = {

@@ -95,7 +95,7 @@ def _shop(settings: Settings, names: list[str], opened: ExitStack) -> list[Check
         shop_options(settings),
         utc_now,
         writes_stock=writes_stock,
-        reads_orders=settings.orders.is_in_use,
+        reads_orders=any(settings.for_target(name).orders.is_in_use for name in names),
     )
     opened.callback(health.dispose)
     checks = health.checks()

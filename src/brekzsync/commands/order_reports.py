@@ -116,6 +116,16 @@ def show(invocation: Invocation, report: OrderReport, request: OrderRequest) -> 
         console.notice(line)
 
 
+def _after_failures(invocation: Invocation, report: OrderReport, command: str) -> str:
+    """What is mended goes by itself; what nobody knows of waits for a person."""
+    failures = report.tally.failures
+    mendable = next((one for one in failures if one.reason != "outcome_unknown"), None)
+    if mendable is not None:
+        return f"Next: mend what failed, then: {command} {mendable.shown}"
+    settle = invocation.typed(f"{report.kind.noun}s settle {failures[0].shown}")
+    return f"Next: look whether Exact has it, then: {settle} --sent, or --resend."
+
+
 def _title(report: OrderReport, request: OrderRequest) -> str:
     what = f"{report.kind.noun.capitalize()}s"
     what = f"Baseline of {what.lower()}" if request.baseline else what
@@ -136,7 +146,8 @@ def _rows(report: OrderReport, request: OrderRequest) -> list[tuple[str, int]]:
     rows += [("  pending", tally.pending)]
     rows += [("    would be delivered" if request.dry_run else "    delivered", tally.delivered)]
     if request.baseline:
-        rows += [("    taken as delivered", outcome.baselined)]
+        taken = "would be taken" if request.dry_run else "taken"
+        rows += [(f"    {taken} as delivered", outcome.baselined)]
     rows += [("    failed", tally.failed)]
     failed = {failure.reason for failure in tally.failures}
     rows += [
@@ -188,7 +199,7 @@ def _closing(invocation: Invocation, report: OrderReport, request: OrderRequest)
     if request.dry_run and tally.delivered:
         lines.append("Next: the same command without --dry-run delivers them.")
     elif tally.failures:
-        lines.append(f"Next: mend what failed, then: {command} {tally.failures[0].shown}")
+        lines.append(_after_failures(invocation, report, command))
     elif tally.reasons["queued"]:
         lines.append(f"Next: {command}, for what --limit left.")
     elif tally.delivered:

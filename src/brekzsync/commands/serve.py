@@ -1,4 +1,4 @@
-"""``brekzsync serve``: let Exact fetch products over HTTP."""
+"""``brekzsync serve``: let Exact fetch products, orders and refunds over HTTP."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from brekzsync.commands.invocation import Invocation, pass_invocation
 )
 @pass_invocation
 def serve(invocation: Invocation, host: str | None, port: int | None, workers: int | None) -> None:
-    """Answer Exact's requests for products until it is told to stop.
+    """Answer Exact's requests for products, orders and refunds until it is told to stop.
 
     SIGTERM or Ctrl-C stops it: what is being sent is finished, nothing new is taken, and the exit code is 0.
     The addresses it answers are in docs/reference/http.md.

@@ -115,9 +115,7 @@ class Console:
 
         from brekzsync.console.cards import COLOURS
 
-        table = Table(
-            title=Text(printable(title), style="bold"), title_justify="left", box=ROUNDED, header_style="bold"
-        )
+        table = Table(box=ROUNDED, header_style="bold")
         for index, column in enumerate(columns):
             numbers = bool(rows) and all(type(row[index]) is int for row in rows)
             table.add_column(Text(printable(column)), justify="right" if numbers else "left", overflow="fold")
@@ -129,7 +127,8 @@ class Console:
                     for cell in row
                 )
             )
-        self._result.print(table)
+        # Above it and not as Rich's title, which is folded to the width of a narrow table.
+        self._result.print(Text(printable(title), style="bold italic"), table, sep="\n")
 
     def panel(self, title: str, text: str) -> None:
         """A result in a frame on stdout, such as a document."""

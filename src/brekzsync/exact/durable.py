@@ -14,18 +14,20 @@ PART = ".part"  # hidden and suffixed: no reader's pattern for documents matches
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_CHOICES = "--output DIR, or output under [products]"
 
 
 @contextmanager
-def translated(path: str | Path, *, setting: bool = False) -> Iterator[None]:
+def translated(path: str | Path, *, setting: bool = False, choices: str = _CHOICES) -> Iterator[None]:
     """Turn an ``OSError`` about ``path`` into an error with a sentence and a remedy.
 
-    ``setting`` says that nothing was written yet and the configured folder itself cannot serve.
+    ``setting`` says that nothing was written yet and the configured folder itself cannot serve; ``choices`` are the
+    places where another one can be named.
     """
     try:
         yield
     except OSError as error:
-        raise _explained(error, path, setting) from error
+        raise _explained(error, path, setting, choices) from error
 
 
 def part_of(path: str) -> str:
@@ -72,7 +74,7 @@ def sync_folder(folder: str | Path) -> None:
         os.close(descriptor)
 
 
-def _explained(error: OSError, path: str | Path, setting: bool) -> BrekzsyncError:
+def _explained(error: OSError, path: str | Path, setting: bool, choices: str) -> BrekzsyncError:
     reason = (error.strerror or str(error)).lower()
     if error.errno == errno.EEXIST:
         reason = "it is a file, not a folder"
@@ -84,7 +86,7 @@ def _explained(error: OSError, path: str | Path, setting: bool) -> BrekzsyncErro
             code="disk_full",
         )
     kind = ConfigurationError if setting else PermanentError
-    hint = "Choose another folder: --output DIR, or output under [products]."
+    hint = f"Choose another folder: {choices}."
     if error.errno in _REFUSED:
         hint = f"Give this user read and write access to it. {hint}"
     return kind(message, hint=hint, code="output_unusable")

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from brekzsync.exact.index import index_line, page_of_index
 _FILE = re.compile(r"([1-9][0-9]{0,17})\.xml")
 _STAGED = re.compile(r"\.([1-9][0-9]{0,17})\.xml\.part")
 _BATCH = 500
+_translated = partial(translated, choices="output under [orders], or under [products]")
 
 
 class OrderEntry(NamedTuple):
@@ -45,14 +47,14 @@ class OrderOutbox:
 
     def prepare(self) -> None:
         """Make the folder. Raises ConfigurationError where this user cannot read and write it."""
-        with translated(self.directory, setting=True):
+        with _translated(self.directory, setting=True):
             self.directory.mkdir(parents=True, exist_ok=True)
             if not os.access(self.directory, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def stage(self, batch: Iterable[tuple[int, bytes]]) -> None:
         """Write documents durably where no reader looks."""
-        with translated(self.directory):
+        with _translated(self.directory):
             for id_, content in batch:
                 descriptor = os.open(self._staged(id_), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
                 try:
@@ -64,21 +66,21 @@ class OrderOutbox:
 
     def show(self, ids: Iterable[int]) -> None:
         """Let readers see staged documents; durable when this returns."""
-        with translated(self.directory):
+        with _translated(self.directory):
             for id_ in ids:
                 os.replace(self._staged(id_), self._path(id_))
             sync_folder(self.directory)
 
     def discard(self, ids: Iterable[int]) -> None:
         """Take staged documents away again."""
-        with translated(self.directory):
+        with _translated(self.directory):
             for id_ in ids:
                 with suppress(FileNotFoundError):
                     os.unlink(self._staged(id_))
 
     def staged(self) -> list[int]:
         """The ids of what a killed run staged and did not show."""
-        with translated(self.directory):
+        with _translated(self.directory):
             return sorted(int(match[1]) for name in self._names() if (match := _STAGED.fullmatch(name)))
 
     def lies_unread(self, id_: int) -> bool:
@@ -86,15 +88,12 @@ class OrderOutbox:
 
         Nor has anybody taken what is still staged: a run is about to show it.
         """
-        try:
-            # In this order: a document is renamed from the first place to the second.
-            return os.path.lexists(self._staged(id_)) or os.path.lexists(self._path(id_))
-        except OSError:
-            return True
+        # In this order: a document is renamed from the first place to the second.
+        return _may_lie_at(self._staged(id_)) or _may_lie_at(self._path(id_))
 
     def withdraw(self, ids: Iterable[int]) -> None:
         """Take documents away, those of them that lie there. A folder that is not there has none."""
-        with translated(self.directory):
+        with _translated(self.directory):
             withdrawn = False
             for id_ in ids:
                 with suppress(FileNotFoundError):
@@ -111,7 +110,7 @@ class OrderOutbox:
 
     def write_index(self, entries_of: EntriesOf, generated: datetime) -> int:
         """List in ``index.xml`` what lies there now, and return how many entries that is."""
-        with translated(self.directory):
+        with _translated(self.directory):
             ids = iter(sorted(self.unread()))
             lines = []
             while some := list(islice(ids, _BATCH)):
@@ -137,3 +136,14 @@ class OrderOutbox:
 
     def _staged(self, id_: int) -> str:
         return part_of(self._path(id_))
+
+
+def _may_lie_at(path: str) -> bool:
+    """Whether a file is there, or cannot be looked for (``os.path.lexists`` would say that it is not)."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True

@@ -25,6 +25,7 @@ from brekzsync.flows.configuration_orders import (
     order_rates,
     order_states,
     orders_in_themselves,
+    orders_of_several,
 )
 from brekzsync.flows.configuration_rules import (
     Finding,
@@ -130,9 +131,10 @@ class ConfigurationCheck:
         """Do it. Nothing is raised for a shop that does not answer: the report says it."""
         report = CheckReport()
         report.add(in_itself(self.settings))
-        if self.settings.orders.is_in_use:
-            report.add(orders_in_themselves(self.settings))
-            self._items_of_orders(report)
+        report.add(orders_of_several(self.settings))
+        for target, own in self._with_orders():
+            report.add(self._placed(target, orders_in_themselves(own)))
+            self._items_of_orders(report, target, own)
         try:
             self._look(report, progress)
         except (Unavailable, AccessDenied) as error:
@@ -148,7 +150,9 @@ class ConfigurationCheck:
                 report.not_checked.append(NotChecked(*_SHOP_LATER))
                 return
         if data_shop is not None:
-            report.add(unknown_shops(self.settings, _names(data_shop)))
+            for target in self.settings.target_names():
+                own = self.settings.for_target(target)
+                report.add(self._placed(target, unknown_shops(own, _names(data_shop))))
             self._orders(report, data_shop)
 
     def _target(self, report: CheckReport, target: str, progress: Progress) -> DataShop | None:
@@ -213,37 +217,50 @@ class ConfigurationCheck:
 
     def _orders(self, report: CheckReport, data_shop: DataShop) -> None:
         """What recent orders name; left alone where the file speaks of neither orders nor their states."""
-        orders, marketplace = self.settings.orders.is_in_use, self.settings.marketplace.model_fields_set
+        orders, marketplace = self._with_orders(), self.settings.marketplace.model_fields_set
         if not orders:
             report.leave(*_NO_ORDERS)
         if not orders and not marketplace:
             return
         facts = self.order_facts(data_shop.id_lang)
-        report.add(order_states(self.settings, facts))
-        if orders:
-            report.add(order_mappings(self.settings, facts))
-            for target in self.settings.target_names():
-                report.add(order_rates(self.settings, target, data_shop.country, facts))
-        missing = _unread(facts, everything=orders)
+        for target, own in orders:
+            report.add(self._placed(target, order_states(own, facts)))
+        report.add(order_states(self.settings, facts))  # those of the marketplace, told once
+        for target, own in orders:
+            report.add(self._placed(target, order_mappings(own, facts)))
+            report.add(self._placed(target, order_rates(self.settings, target, data_shop.country, facts)))
+        missing = _unread(facts, everything=bool(orders))
         if missing:
             some = ", ".join(facts.unreadable[:2]) + (" …" if len(facts.unreadable) > 2 else "")
             why = f"the shop's database has no {some}, or not for this user"
             report.not_checked.append(NotChecked(", ".join(missing), why))
 
-    def _items_of_orders(self, report: CheckReport) -> None:
-        """Every ERP is asked; one that is not there keeps nothing else from being checked."""
-        codes = sorted(line_items(self.settings).values())
-        for target in self.settings.target_names() if codes else ():
-            own = self.settings.for_target(target)
-            if not own.erp.database.get_secret_value():
-                report.leave("whether Exact has the items of [orders]", "[erp] database is empty")
-                continue
-            try:
-                held = self.erp_items(own, codes)
-            except BrekzsyncError as error:
-                report.leave("whether Exact has the items of [orders]", error.message.rstrip("."))
-            else:
-                report.add(items_in_the_erp(self.settings, target, held))
+    def _items_of_orders(self, report: CheckReport, target: str, own: Settings) -> None:
+        """An ERP that is not there keeps nothing else from being checked."""
+        codes = sorted(line_items(own).values())
+        if not codes:
+            return
+        if not own.erp.database.get_secret_value():
+            report.leave("whether Exact has the items of [orders]", "[erp] database is empty")
+            return
+        try:
+            held = self.erp_items(own, codes)
+        except BrekzsyncError as error:
+            report.leave("whether Exact has the items of [orders]", error.message.rstrip("."))
+        else:
+            report.add(self._placed(target, items_in_the_erp(own, target, held)))
+
+    def _with_orders(self) -> list[tuple[str, Settings]]:
+        """The targets orders go to, each with the settings as they are for it."""
+        each = [(name, self.settings.for_target(name)) for name in self.settings.target_names()]
+        return [(name, own) for name, own in each if own.orders.is_in_use]
+
+    def _placed(self, target: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+        """Findings about orders, with the table the target's value stands in."""
+        for finding in findings:
+            if finding.section == "orders":
+                finding = finding._replace(section=place(self.settings, target, "orders", finding.key))
+            yield finding
 
 
 def _unread(facts: OrderFacts, *, everything: bool) -> list[str]:

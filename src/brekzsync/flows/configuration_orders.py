@@ -6,6 +6,8 @@ An order that names what has no code in Exact fails when it comes; these finding
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Final
 
 from brekzsync.domain.erp_items import ErpItem
 from brekzsync.domain.orders.facts import Carrier, OrderFacts, OrderState, PaymentModule
@@ -15,6 +17,7 @@ from brekzsync.domain.products import plain, vat_key
 from brekzsync.domain.texts import normalise_code
 from brekzsync.flows.configuration_rules import Finding, Severity, listed, place
 from brekzsync.settings import Settings
+from brekzsync.settings.durations import format_duration
 from brekzsync.settings.toml_text import toml_key, toml_value
 
 STATE_KEYS = {
@@ -37,6 +40,7 @@ ITEM_KEYS = {
     "rounding_item": "An order with a rounding difference",
 }
 """The items that lines without a product are booked on, and who needs each."""
+_SHORTEST_IMPORT: Final = timedelta(minutes=5)
 
 
 # --- what neither shop nor ERP need be asked for ------------------------------------------------------------
@@ -62,6 +66,56 @@ def orders_in_themselves(settings: Settings) -> Iterator[Finding]:
             "All customers share one debtor, and none is named: every order would fail.",
             'Set collective_debtor = "…", or debtor = "customer".',
         )
+    yield from _never_due(settings)
+    if orders.result_timeout < _SHORTEST_IMPORT:
+        yield Finding(
+            Severity.WARNING,
+            "orders",
+            "result_timeout",
+            f"An order whose import takes longer than {format_duration(orders.result_timeout)} counts as lost"
+            " and is sent again.",
+            "Set result_timeout to longer than an import ever takes: an hour, say.",
+        )
+
+
+def _never_due(settings: Settings) -> Iterator[Finding]:
+    ready, dead = settings.orders.ready_states, settings.orders.dead_states
+    if not ready:
+        yield Finding(
+            Severity.WARNING,
+            "orders",
+            "ready_states",
+            "There are no ready states: no order is ever due.",
+            "Set ready_states = [2], say: the states of orders that are paid.",
+        )
+    if both := [str(state) for state in ready if state in dead]:
+        yield Finding(
+            Severity.WARNING,
+            "orders",
+            "dead_states",
+            f"Order state {listed(both)} stands in ready_states too: while an order is in it, it is not due.",
+            f"Take {listed(both)} out of one of the two.",
+        )
+
+
+def orders_of_several(settings: Settings) -> Iterator[Finding]:
+    """That the same orders go to more than one administration, which is seldom what is meant."""
+    taken: dict[str, set[str]] = {}
+    for target in settings.target_names():
+        orders = settings.for_target(target).orders
+        if orders.is_in_use:
+            taken[target] = {shop.strip().casefold() for shop in orders.shops}
+    for target, shops in list(taken.items())[1:]:
+        before = [other for other in taken if other != target]
+        if shared := [one for one in before if not shops or not taken[one] or shops & taken[one]]:
+            yield Finding(
+                Severity.WARNING,
+                f"targets.{target}.orders",
+                "shops",
+                f"Orders go to {listed(shared)} and to {target}: each that is due is sent to every one of them.",
+                "Divide the shops among the targets: shops = [...] in [targets.<name>.orders] of each.",
+            )
+            return
 
 
 # --- the shop -----------------------------------------------------------------------------------------------
@@ -127,7 +181,7 @@ def order_rates(settings: Settings, target: str, home_country: str, facts: Order
     """Tax rates of recent orders without a VAT code; and that nothing is booked without VAT under a code with."""
     own = settings.for_target(target)
     codes = {vat_key(key): code for key, code in own.exact_xml.vat_codes.items()}
-    without = settings.orders.rounding_vat_code
+    without = own.orders.rounding_vat_code
     rules = OrderRules(items={}, vat_codes=codes, home_country=home_country, rounding_vat_code=without)
     section = place(settings, target, "exact_xml", "vat_codes")
     unmapped: dict[tuple[str, str], int] = {}  # whichever tax rules group it comes from

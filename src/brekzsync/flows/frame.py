@@ -153,11 +153,13 @@ def refuse_unknown_past(
     """A new or lost ledger is never taken for "nothing was ever sent".
 
     For flows whose records must not be delivered twice. Raises ConfigurationError (``needs_baseline``) when
-    the ledger is empty, more than ``limit`` records are due, and nobody ``confirmed`` what to do.
+    the ledger is empty, more than ``limit`` records are due, and nobody ``confirmed`` what to do. ``due`` need
+    not be counted further than that.
     """
     if ledger_is_empty and due > limit and not confirmed:
         raise ConfigurationError(
-            f"The ledger of {flow} is empty and {due} records are due: is this a first run, or was the state lost?",
+            f"The ledger of {flow} is empty and more than {limit} records are due:"
+            " is this a first run, or was the state lost?",
             hint=hint,
             code="needs_baseline",
         )

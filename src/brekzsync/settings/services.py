@@ -36,9 +36,7 @@ class ServeSettings(Section):
     request_timeout: Duration = Field(
         default=timedelta(minutes=5), description="How long one request may take, its transfer included."
     )
-    docs: bool = Field(
-        default=False, description="Serve /docs and /openapi.json, to anybody who can connect."
-    )
+    docs: bool = Field(default=True, description="Serve /docs and /openapi.json, to anybody who can connect.")
 
     @field_validator("request_timeout", "lease")
     @classmethod

@@ -38,6 +38,7 @@ _TARGETS = """\
 #[targets.{name}.exact_xml]
 #[targets.{name}.products]
 #output = "./outbox-{name}"
+#[targets.{name}.orders]
 """
 _TARGET = "belgium"
 

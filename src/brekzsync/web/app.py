@@ -29,6 +29,7 @@ from brekzsync.web.errors import Problem, answer, is_exact
 from brekzsync.web.limits import Threads, busy
 from brekzsync.web.networks import AllowedNetworks
 from brekzsync.web.routes import operations, orders, products
+from brekzsync.web.running import end_with_parent
 
 if TYPE_CHECKING:
     from brekzsync.settings import Settings
@@ -44,6 +45,7 @@ def create() -> ASGIApp:
     logs.hide(settings.secrets())
     logs.configure(settings.log.file, settings.log.level)
     lend_handlers()
+    end_with_parent()
     return application(settings, open_service(settings))
 
 

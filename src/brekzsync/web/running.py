@@ -7,7 +7,9 @@ import os
 import signal
 import socket
 from contextlib import suppress
+from multiprocessing import parent_process
 from tempfile import TemporaryDirectory
+from threading import Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -80,6 +82,22 @@ def configured(
         "timeout_graceful_shutdown": int(settings.serve.request_timeout.total_seconds()),
     }
     return Config(application, factory=isinstance(application, str), **options)
+
+
+def end_with_parent() -> None:
+    """Have this process stop, in order, when the one that started it is gone.
+
+    One that was killed cannot tell it to: it would hold the port, and answer by an old configuration, for ever.
+    """
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        signal.raise_signal(signal.SIGTERM)
+
+    Thread(target=wait, name="parent", daemon=True).start()
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -110,3 +110,4 @@ def test_a_body_that_is_no_result_is_refused_and_changes_nothing(
 def test_other_methods_are_refused(service: Serving) -> None:
     assert refused(service.client.delete("/exact/orders/61")) == (405, "method_not_allowed")
     assert refused(service.client.post("/exact/orders")) == (405, "method_not_allowed")
+    assert "takes POST" in service.client.put("/exact/orders/results").text

@@ -169,7 +169,7 @@ class OrderExport:
         is_new = key in self._options.read_back.newly_unknown
         if is_new or (row is not None and row.status == "failed"):
             kind = self._parts.kind
-            message = _UNKNOWN_OUTCOME.format(key=key[0], flow=kind.flow)
+            message = _UNKNOWN_OUTCOME.format(key=key[0], flow=kind.flow, noun=kind.noun)
             self.tally.fail(FailedRecord(key, UNKNOWN, message, not is_new, kind.flow))
         else:
             self._leave(key, "in_flight", is_noted=True)
@@ -221,7 +221,8 @@ class OrderExport:
 
 NO_LONGER_DUE, NOT_DUE = "no_longer_due", "not_due"
 _UNKNOWN_OUTCOME = (
-    "Nobody knows what became of it: `brekzsync logs show {key} --type {flow}` tells what to do."
+    "Nobody knows what became of it: `brekzsync logs show {key} --type {flow}` says what to look for in Exact,"
+    " then `brekzsync {noun}s settle {key} --sent` or `--resend`."
 )
 
 

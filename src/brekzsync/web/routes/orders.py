@@ -29,6 +29,12 @@ def _add(kind: Kind[Any]) -> None:
     """The addresses of one kind."""
     many, flow = f"{kind.noun}s", kind.flow
 
+    @router.post(f"/{many}/results", summary=f"What became of {many}: eExact Messages or JSON.")
+    async def results(request: Request) -> Response:
+        service: Service = request.app.state.service
+        target = asked.target(request)
+        return await take_results(request, flow, lambda: service.orders_of(flow, target).results)
+
     @reads(router, f"/{many}", f"Index of {many} that are due, page by page.")
     async def index(request: Request) -> Response:
         limit, after = asked.limit(request, asked.MOST_ENTRIES), asked.after(request, flow)
@@ -74,12 +80,6 @@ def _add(kind: Kind[Any]) -> None:
         document = await in_thread(request, work)
         version = version_text(document.fingerprint, document.force)
         return _whole(request, document.content, {"X-Version": version})
-
-    @router.post(f"/{many}/results", summary=f"What became of {many}: eExact Messages or JSON.")
-    async def results(request: Request) -> Response:
-        service: Service = request.app.state.service
-        target = asked.target(request)
-        return await take_results(request, flow, lambda: service.orders_of(flow, target).results)
 
 
 def _feed(request: Request, kind: Kind[Any], target: str | None, preview: bool) -> OrderFeed:

@@ -35,6 +35,13 @@ ONE = "/exact/products/{key}"
 _NOTHING = f"{DOCUMENT_START}{DOCUMENT_END}".encode()
 
 
+@router.post("/products/results", summary="What became of what was fetched: eExact Messages or JSON.")
+async def results(request: Request) -> Response:
+    service: Service = request.app.state.service
+    target = asked.target(request)
+    return await take_results(request, FLOW, lambda: service.products_of(target).results)
+
+
 @reads(router, "/products", "Index of what is pending, page by page.")
 async def index(request: Request) -> Response:
     limit, after = asked.limit(request, asked.MOST_ENTRIES), asked.after(request)
@@ -96,13 +103,6 @@ async def one(request: Request) -> Response:
         headers={"X-Version": version_text(version.fingerprint, version.force)},
         when_whole=_delivered(request, feed, [Serving._make(version[: len(Serving._fields)])], preview),
     )
-
-
-@router.post("/products/results", summary="What became of what was fetched: eExact Messages or JSON.")
-async def results(request: Request) -> Response:
-    service: Service = request.app.state.service
-    target = asked.target(request)
-    return await take_results(request, FLOW, lambda: service.products_of(target).results)
 
 
 def _feed(request: Request, target: str | None, preview: bool) -> ProductFeed:
