@@ -46,12 +46,18 @@ class SentWhole(Response):
             await send(
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
+            last = b""  # held back, so that most bodies are one message
             if scope["method"] != "HEAD":
                 for piece in _compressed(self._pieces) if self._is_compressed else self._pieces:
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-            if self._when_whole is not None and not await _is_gone(receive):
-                await self._when_whole()
-            await send({"type": "http.response.body", "body": b""})
+                    if last:
+                        await send({"type": "http.response.body", "body": last, "more_body": True})
+                    last = piece
+            if self._when_whole is not None:
+                await send({"type": "http.response.body", "body": last, "more_body": True})
+                last = b""
+                if not await _is_gone(receive):
+                    await self._when_whole()
+            await send({"type": "http.response.body", "body": last})
         finally:
             self._at_end()
 
