@@ -1,4 +1,4 @@
-"""From a shop to Exact and back, with every part a process of its own, any of which is killed at any step."""
+"""From a shop to Exact and back, with every part a process of its own."""
 
 from __future__ import annotations
 
@@ -17,37 +17,13 @@ from brekzsync.bootstrap.state import upgrade_state
 from brekzsync.settings import load_settings
 from scripts.build_agent import build
 from tests.demos import Program
-from tests.exact_side import EVERYTHING, JOBS, NOBODY, TOKEN, Plan, Sales, Way
-from tests.exports import CODE_AND_ID, Said, brekzsync
+from tests.exact_side import JOBS, TOKEN, Plan, Sales, Way
+from tests.exports import CODE_AND_ID, Said
 from tests.services.mariadb import MariaDB
 from tests.services.prestashop import PrestaShopDatabase
 
 ON_MARIADB = [pytest.mark.shared, pytest.mark.mariadb]
 SHOPS = ["demo", pytest.param("fixtures", marks=ON_MARIADB)]
-
-# Where it matters to whom: who is killed while others are at their own work is missed at their next request only.
-VICTIMS = {
-    "serve": {"way", "serve"},
-    "agent": {"way", "agent", "asimport"},
-    "asimport": {"way", "asimport"},  # which is not at work on the way: only the connection is cut
-    "everything": {"way", "serve", "agent", "asimport"},
-}
-# The agent and AsImport know nothing of the databases beyond serve.
-WHO_WHERE = [
-    *(("demo", who) for who in VICTIMS),
-    *(pytest.param("fixtures", who, marks=ON_MARIADB) for who in ("serve", "everything")),
-]
-SOME_STEPS: dict[str, list[tuple[str, str, set[str]]]] = {
-    "demo": [
-        ("orders", "agent after start of AsImport", {"agent"}),
-        ("refunds", "serve before insert into served", {"serve"}),
-        ("products", "agent before start of AsImport", EVERYTHING),
-    ],
-    "fixtures": [
-        ("orders", "asimport before log", {"asimport"}),
-        ("orders", "way results answered", EVERYTHING),
-    ],
-}
 
 # What the shops have to bring when nobody has bought anything else.
 FIRST_ORDERS = {
@@ -151,55 +127,3 @@ def whole(
     orders = FIRST_ORDERS[request.param].split() + FIRST_REFUNDS[request.param].split()
     with way:
         yield Whole(request.param, way, sales, code, key, orders)
-
-
-def test_what_happens_in_the_shop_arrives_in_exact_whoever_is_killed(whole: Whole) -> None:
-    way = whole.way
-
-    def by_hand(*words: str) -> Said:
-        said = brekzsync(way.folder, "--config", "brekzsync.toml", *words)
-        assert said.code == 0, said
-        return said
-
-    for job in JOBS:  # one after the other: an order needs its items, a refund its order
-        whole.something_happens(job)
-        by_hand("agent", "start", job)
-        way.ended(job)
-    told = by_hand("--json", "orders", "settle").document["records"]
-    assert [(one["type"], one["settled"], one["waiting"]) for one in told] == [
-        ("order", [], 0),
-        ("refund", [], 0),
-    ]
-    whole.is_in_step()
-    # All other steps: the test below.
-    for job, at, victims in SOME_STEPS[whole.shop]:
-        assert whole.killed(job, Plan(at, victims)) == at
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(("whole", "who"), WHO_WHERE, indirect=["whole"])
-@pytest.mark.parametrize("job", JOBS)
-def test_killed_at_any_step_nothing_is_lost_and_nothing_comes_twice(whole: Whole, job: str, who: str) -> None:
-    for one in JOBS:
-        whole.something_happens(one)
-        whole.way.brings(one)
-    assert whole.killed(job, NOBODY) == ""
-    steps = whole.way.fate.of_the_first_run()
-    assert len(steps) > 40
-    victims = EVERYTHING if who == "everything" else {who}
-    for at, step in enumerate(steps, 1):
-        if step.split()[0] in VICTIMS[who]:
-            assert whole.killed(job, Plan(at, victims)), (at, step, whole.way.fate.steps)
-
-
-@pytest.mark.long
-def test_killed_while_all_of_it_is_on_its_way_nothing_is_lost_and_nothing_comes_twice(whole: Whole) -> None:
-    for job in JOBS:
-        whole.something_happens(job)
-        whole.way.brings(job)
-
-    for at in range(1, 200, 7):
-        for job in ("refunds", "orders", "products"):  # the refund is of the order before
-            whole.something_happens(job)
-        struck = whole.way.brings(*JOBS, plan=Plan(at, EVERYTHING))
-        whole.is_in_step(at, struck)
