@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -24,10 +25,14 @@ _durations = Histogram(
 )
 
 
+_counter = lru_cache(maxsize=1024)(_requests.labels)
+_stopwatch = lru_cache(maxsize=1024)(_durations.labels)
+
+
 def note(route: str, method: str, status: int, seconds: float) -> None:
     """Count one request."""
-    _requests.labels(route, method, str(status)).inc()
-    _durations.labels(route).observe(seconds)
+    _counter(route, method, status).inc()
+    _stopwatch(route).observe(seconds)
 
 
 def exposition(backlog: Callable[[], Backlog]) -> bytes:

@@ -30,16 +30,14 @@ class SentWhole(Response):
         when_whole: Callable[[], Awaitable[object]] | None = None,
         at_end: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(media_type=XML, headers={"Vary": "Accept-Encoding", **(headers or {})})
         self._pieces = pieces
         self._when_whole = when_whole
         self._at_end = at_end
         self._is_compressed = gzip and length >= _WORTH_IT
-        del self.headers["content-length"]
+        form = {"Content-Encoding": "gzip"} if self._is_compressed else {"Content-Length": str(length)}
+        super().__init__(media_type=XML, headers={"Vary": "Accept-Encoding", **form, **(headers or {})})
         if self._is_compressed:
-            self.headers["content-encoding"] = "gzip"
-        else:
-            self.headers["content-length"] = str(length)
+            del self.headers["content-length"]  # that of the body it was made with, which is none
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
