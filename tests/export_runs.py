@@ -17,12 +17,12 @@ from brekzsync.domain.outcomes import Tally
 from brekzsync.domain.products import ItemMapper
 from brekzsync.errors import PermanentError
 from brekzsync.flows.frame import OpenRun
+from brekzsync.flows.ledger_notes import LedgerNotes
 from brekzsync.flows.ports import Version
 from brekzsync.flows.products.delivery import Leases
 from brekzsync.flows.products.export import ExportOptions, ExportParts, ProductExport
 from brekzsync.flows.products.item_code_claims import ItemCodeClaims
 from brekzsync.flows.products.judging import Judge
-from brekzsync.flows.products.ledger_notes import LedgerNotes
 from tests.catalogues import RULES, Memory, Shop
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

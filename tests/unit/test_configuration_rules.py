@@ -9,7 +9,7 @@ import pytest
 
 from brekzsync.domain.erp_items import ErpItem
 from brekzsync.domain.orders.facts import Carrier, OrderFacts, OrderRate, OrderState, PaymentModule
-from brekzsync.flows.configuration_orders import (
+from brekzsync.flows.configuration.orders import (
     items_in_the_erp,
     order_mappings,
     order_rates,
@@ -17,7 +17,7 @@ from brekzsync.flows.configuration_orders import (
     orders_in_themselves,
     orders_of_several,
 )
-from brekzsync.flows.configuration_rules import (
+from brekzsync.flows.configuration.rules import (
     Finding,
     Severity,
     ShopNames,

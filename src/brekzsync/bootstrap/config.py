@@ -17,7 +17,7 @@ from brekzsync.errors import BrekzsyncError, InvalidInput
 from brekzsync.exact.connection import connect_erp
 from brekzsync.exact.health import TIMEOUT
 from brekzsync.exact.items import ItemRepository
-from brekzsync.flows.configuration_check import ConfigurationCheck
+from brekzsync.flows.configuration.check import ConfigurationCheck
 from brekzsync.prestashop.connection import ShopDatabase
 from brekzsync.prestashop.mapping_facts import read_order_facts
 from brekzsync.prestashop.shop import Shop

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from brekzsync.console import Console
     from brekzsync.errors import BrekzsyncError
-    from brekzsync.flows.configuration_check import CheckReport
-    from brekzsync.flows.configuration_rules import Finding
+    from brekzsync.flows.configuration.check import CheckReport
+    from brekzsync.flows.configuration.rules import Finding
     from brekzsync.settings.effective import Table
 
 
@@ -27,7 +27,7 @@ def show_written(console: Console, path: Path, following: str, *, replaces: bool
 
 def show_check(console: Console, report: CheckReport, source: Path) -> None:
     """A table of errors and one of warnings, then what was not looked at."""
-    from brekzsync.flows.configuration_rules import Severity
+    from brekzsync.flows.configuration.rules import Severity
 
     for severity in Severity:
         if findings := report.of(severity):

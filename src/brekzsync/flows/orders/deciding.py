@@ -12,11 +12,11 @@ from brekzsync.domain.orders.stored import fingerprint_of
 from brekzsync.domain.texts import normalise_code
 from brekzsync.errors import InvalidInput
 from brekzsync.flows.frame import OpenRun, recorded
+from brekzsync.flows.ledger_notes import NotesLedger
 from brekzsync.flows.orders.kinds import OrderSource
 from brekzsync.flows.orders.ports import Claim, Erp, Key, Outcome
 from brekzsync.flows.orders.run import OrderFlow
 from brekzsync.flows.orders.settlement import ReadBack
-from brekzsync.flows.products.ledger_notes import NotesLedger
 
 Decision = Literal["sent", "resend"]
 RESENT = "sent_again"

@@ -14,7 +14,7 @@ from brekzsync.flows.orders.ports import Claims, Erp, Key, KnownItems, OrderLedg
 
 
 class Notes(Protocol):
-    """Takes what was found of records that did not go (``flows/products/ledger_notes.py``)."""
+    """Takes what was found of records that did not go (``flows/ledger_notes.py``)."""
 
     def fail(self, failure: Failure) -> None: ...
 

@@ -16,6 +16,7 @@ from brekzsync.domain.outcomes import Tally
 from brekzsync.domain.sync_flows import PARTIAL_RUN
 from brekzsync.errors import InvalidInput, Unavailable
 from brekzsync.flows.frame import Locks, OpenRun, Runs, milliseconds, refuse_unknown_past, run
+from brekzsync.flows.ledger_notes import LedgerNotes, NoNotes
 from brekzsync.flows.orders.baseline import Baseline
 from brekzsync.flows.orders.delivery import DocumentOf, FileDelivery, OrderFolder, Preview
 from brekzsync.flows.orders.export import ExportOptions, OrderExport
@@ -25,7 +26,6 @@ from brekzsync.flows.orders.ports import Claims, Erp, Key, KnownItems, OrderLedg
 from brekzsync.flows.orders.settlement import ReadBack, Settlement, Unread
 from brekzsync.flows.orders.watch import Noticed, Watch, as_before
 from brekzsync.flows.ports import Clock
-from brekzsync.flows.products.ledger_notes import LedgerNotes, NoNotes
 
 Progress = Callable[[int | None], AbstractContextManager[Callable[[int], None]]]
 

@@ -24,12 +24,12 @@ from brekzsync.domain.products import Refusal
 from brekzsync.domain.sync_flows import FlowSwitch
 from brekzsync.domain.texts import normalise_code
 from brekzsync.flows.frame import OpenRun, Runs, milliseconds, recorded
+from brekzsync.flows.ledger_notes import LedgerNotes, NoNotes, NotesLedger
 from brekzsync.flows.ports import Clock, Delivery, ProductLedger, ProductSource, SourceRecord, Version
 from brekzsync.flows.products.code_index import CodeIndex, IndexedClaims
 from brekzsync.flows.products.delivery import DocumentWriter, Images, Leased, Leases, batched
 from brekzsync.flows.products.export import ExportOptions, ExportParts, ProductExport
 from brekzsync.flows.products.judging import Exclusions, Judge
-from brekzsync.flows.products.ledger_notes import LedgerNotes, NoNotes, NotesLedger
 from brekzsync.flows.products.run import FLOW, ItemMapping
 from brekzsync.flows.products.versions import changed_code, newcomers, version_of
 

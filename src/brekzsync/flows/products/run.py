@@ -21,6 +21,7 @@ from brekzsync.domain.sync_flows import PARTIAL_RUN
 from brekzsync.domain.texts import normalise_code
 from brekzsync.errors import BrekzsyncError, PermanentError
 from brekzsync.flows.frame import Locks, OpenRun, Runs, milliseconds, run
+from brekzsync.flows.ledger_notes import LedgerNotes, NoNotes, NotesLedger
 from brekzsync.flows.ports import Clock, Delivery, ProductLedger, ProductSource, Version
 from brekzsync.flows.products.delivery import (
     Accept,
@@ -42,7 +43,6 @@ from brekzsync.flows.products.export import ExportOptions, ExportParts, ProductE
 from brekzsync.flows.products.held_codes import HeldCodes
 from brekzsync.flows.products.item_code_claims import ItemCodeClaims
 from brekzsync.flows.products.judging import Exclusions, Judge
-from brekzsync.flows.products.ledger_notes import LedgerNotes, NoNotes, NotesLedger
 from brekzsync.flows.products.wanted import By, KnowsIds, wanted_keys
 
 FLOW = "product"

@@ -15,7 +15,7 @@ from brekzsync.domain.orders.rules import OrderRules, folded
 from brekzsync.domain.orders.shop_orders import Tax
 from brekzsync.domain.products import plain, vat_key
 from brekzsync.domain.texts import normalise_code
-from brekzsync.flows.configuration_rules import Finding, Severity, listed, place
+from brekzsync.flows.configuration.rules import Finding, Severity, listed, place
 from brekzsync.settings import Settings
 from brekzsync.settings.durations import format_duration
 from brekzsync.settings.toml_text import toml_key, toml_value

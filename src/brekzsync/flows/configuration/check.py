@@ -18,7 +18,7 @@ from brekzsync.domain.keys import format_key
 from brekzsync.domain.orders.facts import OrderFacts
 from brekzsync.domain.products import plain, vat_code, vat_key
 from brekzsync.errors import AccessDenied, BrekzsyncError, ConfigurationError, Unavailable
-from brekzsync.flows.configuration_orders import (
+from brekzsync.flows.configuration.orders import (
     items_in_the_erp,
     line_items,
     order_mappings,
@@ -27,7 +27,7 @@ from brekzsync.flows.configuration_orders import (
     orders_in_themselves,
     orders_of_several,
 )
-from brekzsync.flows.configuration_rules import (
+from brekzsync.flows.configuration.rules import (
     Finding,
     Severity,
     ShopNames,
