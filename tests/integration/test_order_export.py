@@ -905,3 +905,16 @@ def test_what_a_baseline_took_is_not_watched_for_changes(shop: Selling) -> None:
     shop.state_of_order(61, 6)
 
     assert [(one.key[0], one.reason) for one in shop.export().noticed] == [(61, "canceled_after_export")]
+
+
+def test_what_lies_unread_of_a_lost_state_and_is_no_longer_due_is_withdrawn(shop: Selling) -> None:
+    shop.export()
+    assert shop.lying() == FIRST_SENT
+    shop.lose_state()
+    shop.state_of_order(64, 6)
+
+    shop.export(62)
+    assert 64 in shop.lying()  # a look at one order tells nothing of the others
+    shop.export()
+
+    assert shop.lying() == [one for one in FIRST_SENT if one != 64]

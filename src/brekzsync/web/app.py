@@ -20,7 +20,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from brekzsync import logs
 from brekzsync.bootstrap.serve import Service, open_service
-from brekzsync.bootstrap.state import spare_the_garbage_collector
 from brekzsync.errors import BrekzsyncError
 from brekzsync.exact.eexact.messages import UnreadableMessages
 from brekzsync.settings import load_settings
@@ -47,9 +46,7 @@ def create() -> ASGIApp:
     logs.configure(settings.log.file, settings.log.level)
     lend_handlers()
     end_with_parent()
-    app = application(settings, open_service(settings))
-    spare_the_garbage_collector()
-    return app
+    return application(settings, open_service(settings))
 
 
 def lend_handlers() -> None:

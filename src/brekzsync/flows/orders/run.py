@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +27,7 @@ from brekzsync.flows.orders.settlement import ReadBack, Settlement, Unread
 from brekzsync.flows.orders.watch import Noticed, Watch, as_before
 from brekzsync.flows.ports import Clock
 
+_LOOKED_UP_AT_ONCE = 500
 Progress = Callable[[int | None], AbstractContextManager[Callable[[int], None]]]
 
 
@@ -66,6 +67,8 @@ class OrderOutbox(OrderFolder, Unread, Protocol):
     def directory(self) -> Path: ...
 
     def prepare(self) -> None: ...
+
+    def unread(self) -> Iterator[int]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +139,8 @@ class OrderFlow:
                 export.on_progress(advance)
                 try:
                     export.run()
+                    if not (request.dry_run or request.ids):
+                        self._withdraw_unclaimed(opened)
                     noticed = self._watch(shop, parts, export, request)
                 finally:
                     _fill(opened, export.tally, self.outbox)
@@ -229,6 +234,15 @@ class OrderFlow:
         delivery = FileDelivery(self.outbox, self.document_of, self.claims, opened, self.clock)
         delivery.finish_earlier()
         return delivery
+
+    def _withdraw_unclaimed(self, opened: OpenRun) -> None:
+        """Take away what lies there unread of a state that was lost: what is due of it was just made anew."""
+        lying = self.outbox.unread() if self.outbox is not None else iter(())
+        while some := list(islice(lying, _LOOKED_UP_AT_ONCE)):
+            claimed = self.claims.of([(one, 0) for one in some])
+            if self.outbox is not None and (gone := [one for one in some if (one, 0) not in claimed]):
+                opened.verify_lock()
+                self.outbox.withdraw(gone)
 
     def _watch(
         self, shop: OrderSource, parts: ExportParts, export: OrderExport, request: OrderRequest
