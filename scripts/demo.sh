@@ -32,6 +32,10 @@ Try next:
     $export_products
   Ask why a product is not in Exact, and what to do about it:
     ${export_products% export} diagnose 2-202
+  Send its orders, play Exact, and see that each is there once:
+    $brekzsync --config demo/brekzsync.toml orders export
+    $brekzsync demo import
+    $brekzsync --config demo/brekzsync.toml orders export
   See what would be sent, with nothing written:
     $export_products --full --dry-run
   The same for a program to read:

@@ -216,6 +216,7 @@ def test_a_program_is_given_one_document(demo: Demo) -> None:
             "reasons": {"found_in_erp": 1, "unmapped_payment_method": 1},
             "warnings": {},
             "read_back": {"settled": 0, "released": 0, "unknown": 0},
+            "erp_trouble": None,
             "output": str(demo.outbox / "orders"),
             "indexed": 1,
             "noticed": [],

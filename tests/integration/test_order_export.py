@@ -219,6 +219,18 @@ def test_a_debtor_whose_order_was_rejected_is_told_again(shop: Selling) -> None:
     assert accounts(shop.document(61)) == ["W11"]
 
 
+def test_a_debtor_that_was_taken_as_known_is_doubted_when_its_order_is_rejected(shop: Selling) -> None:
+    shop.export(61, baseline=True)
+    shop.export(66)
+    assert (shop.debtors(), accounts(shop.document(66))) == ([11], [])
+
+    shop.take(66)
+    shop.post(shop.claims()[66], "Debtor W11 does not exist")
+    shop.after(minutes=2).export()
+
+    assert accounts(shop.document(66)) == ["W11"]
+
+
 def test_another_prefix_is_another_debtor(shop: Selling) -> None:
     shop.export(61)
     shop.imports()
@@ -279,6 +291,7 @@ def test_without_an_answer_of_the_erp_an_order_goes_all_the_same_and_people_are_
     first = shop.export(61, 75)
 
     assert (first.tally.delivered, dict(first.tally.warnings)) == (2, {"erp_not_asked": 1})
+    assert first.erp_trouble
 
 
 # --- once ---------------------------------------------------------------------------------------------------

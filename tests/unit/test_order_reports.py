@@ -42,6 +42,7 @@ def report(of: Tally, **more: Any) -> OrderReport:
         more.get("baselined", 0),
         more.get("indexed", 3),
         more.get("not_due", ()),
+        more.get("erp_trouble", ""),
     )
     return OrderReport(given["kind"], given["target"], given["output"], outcome, given["lines"])
 
@@ -167,3 +168,11 @@ def test_several_targets_are_summed() -> None:
     assert told["reasons"]["in_flight"] == 2
     assert [one["key"] for one in told["noticed"]] == ["41", "41"]
     assert [one["target"] for one in told["targets"]] == ["a", "b"]
+
+
+def test_why_exact_could_not_be_asked_is_said() -> None:
+    away = report(Tally(), erp_trouble="The ERP does not answer: no route to host")
+    _, err = said(away)
+
+    assert "Warning: Exact could not be asked what it has: The ERP does not answer: no route to host." in err
+    assert document([away], OrderRequest())["erp_trouble"] == "The ERP does not answer: no route to host"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,20 +17,28 @@ if TYPE_CHECKING:
     from brekzsync.demo.folder import Demo
 
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _in_folder(what: str) -> Callable[[Command], Command]:
+    """The option that names the demo's folder; ``what`` explains it."""
+    return click.option(
+        "--dir",
+        "directory",
+        type=click.Path(path_type=Path),
+        default=Path("demo"),
+        metavar="DIR",
+        help=f"{what} [default: ./demo].",
+    )
+
+
 @click.group(epilog="Example: brekzsync demo up")
 def demo() -> None:
     """Try brekzsync with a small shop, and a small ERP, of its own."""
 
 
 @demo.command(epilog="Example: brekzsync demo up --dir shop-to-try")
-@click.option(
-    "--dir",
-    "directory",
-    type=click.Path(path_type=Path),
-    default=Path("demo"),
-    metavar="DIR",
-    help="Folder to make it in, new or empty or with an earlier demo [default: ./demo].",
-)
+@_in_folder("Folder to make it in, new or empty or with an earlier demo")
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what would be made.")
 @pass_invocation
 def up(invocation: Invocation, directory: Path, dry_run: bool) -> None:
@@ -62,14 +71,7 @@ def up(invocation: Invocation, directory: Path, dry_run: bool) -> None:
 
 
 @demo.command(name="import", epilog="Example: brekzsync demo import --dir demo")
-@click.option(
-    "--dir",
-    "directory",
-    type=click.Path(path_type=Path),
-    default=Path("demo"),
-    metavar="DIR",
-    help="The demo's folder [default: ./demo].",
-)
+@_in_folder("The demo's folder")
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what lies there unread.")
 @pass_invocation
 def import_(invocation: Invocation, directory: Path, dry_run: bool) -> int:

@@ -56,6 +56,7 @@ def _target_document(report: OrderReport, request: OrderRequest) -> dict[str, An
         "dry_run": request.dry_run,
         **counted(report.tally),
         "read_back": {name: len(keys) for name, keys in outcome.read_back.told().items()},
+        "erp_trouble": outcome.erp_trouble or None,
         "output": None if report.output is None else str(report.output),
         "indexed": outcome.indexed,
         "noticed": [
@@ -102,6 +103,8 @@ def show(invocation: Invocation, report: OrderReport, request: OrderRequest) -> 
             _title(report, request), [f"{report.kind.noun.capitalize()}s", "Count"], _rows(report, request)
         )
     show_failures(console, report.tally, "Id")
+    if report.outcome.erp_trouble:
+        console.warning(f"Exact could not be asked what it has: {report.outcome.erp_trouble}.")
     if new := [one for one in report.outcome.noticed if one.is_new]:
         console.table(
             "Changed after export",

@@ -204,14 +204,18 @@ def session_lock(database: Database, name: str, wait: int = 0) -> Iterator[Calla
     would not hold the lock, so a broken one counts as lost.
     """
     connection = database.connect()
+    lock = _session(database, connection, name)
     try:
         with database.translated():
-            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.detach()
-            lock = _session(database, connection, name)
             taken = lock.take(wait)
         yield lock.is_held if taken else None
     finally:
+        with suppress(SQLAlchemyError, database.driver_error):
+            # Ending the session frees the lock too, but only once the server has come round to ending it: whoever
+            # follows at once would be turned away.
+            lock.release()
         with suppress(SQLAlchemyError, database.driver_error):
             connection.close()  # the connection is detached: this ends the session, and with it the lock
 
@@ -236,6 +240,10 @@ class _MariaDBSession:
     def is_taken(self) -> bool:
         return self._connection.scalar(select(func.is_used_lock(self._name))) is not None
 
+    def release(self) -> None:
+        """Give it back; nothing happens when this session does not hold it."""
+        self._connection.execute(select(func.release_lock(self._name)))
+
 
 class _PostgreSQLSession:
     def __init__(self, connection: Connection, schema: str, name: str) -> None:
@@ -248,6 +256,10 @@ class _PostgreSQLSession:
             self._connection.execute(select(func.pg_advisory_lock(self._number)))
             return True
         return bool(self._connection.scalar(select(func.pg_try_advisory_lock(self._number))))
+
+    def release(self) -> None:
+        """Give it back; a warning of the server's when this session does not hold it."""
+        self._connection.execute(select(func.pg_advisory_unlock(self._number)))
 
     def is_held(self) -> bool:
         return _answers_true(self._connection, select(literal(1)))

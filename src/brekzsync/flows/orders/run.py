@@ -44,7 +44,8 @@ class OrderRequest:
 
 class OrderOutcome(NamedTuple):
     """What came of it. ``baselined`` counts records taken as known, ``indexed`` what lies unread in the outbox,
-    ``not_due`` says of records that were asked for why they do not go."""
+    ``not_due`` says of records that were asked for why they do not go, ``erp_trouble`` why a configured ERP could
+    not be asked."""
 
     run: OpenRun
     tally: Tally
@@ -53,6 +54,7 @@ class OrderOutcome(NamedTuple):
     baselined: int
     indexed: int | None
     not_due: Sequence[str] = ()
+    erp_trouble: str = ""
 
 
 def nothing_done() -> OrderOutcome:
@@ -145,7 +147,8 @@ class OrderFlow:
                 finally:
                     _fill(opened, export.tally, self.outbox)
         indexed = None if request.dry_run or self.outbox is None else self.write_index(self.clock())
-        return OrderOutcome(opened, export.tally, read_back, noticed, 0, indexed, export.not_due)
+        trouble = erp.trouble if erp.is_configured else ""
+        return OrderOutcome(opened, export.tally, read_back, noticed, 0, indexed, export.not_due, trouble)
 
     def _baseline(self, opened: OpenRun, shop: OrderSource, request: OrderRequest) -> OrderOutcome:
         baseline = Baseline(

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
-from brekzsync.domain.ledger import Acknowledgement, Failure, LedgerRow
+from brekzsync.domain.ledger import Acknowledgement, Clearing, Failure, LedgerRow
 from brekzsync.domain.orders.stored import StoredOrder, fingerprint_of
 from brekzsync.domain.texts import normalise_code
 from brekzsync.flows.orders.delivery import acknowledgement
@@ -33,6 +33,7 @@ from brekzsync.flows.ports import Clock
 
 _BATCH = 200
 UNKNOWN = "outcome_unknown"
+_REJECTED = "order_rejected"
 
 
 class Served(NamedTuple):
@@ -98,9 +99,11 @@ class Settlement:
     # --- results, as flows/results.py takes them ------------------------------------------------------------
 
     def settle(self, outcomes: Sequence[Any], *, at: datetime) -> Settled:
-        """Take results in; the debtors of what was imported are in the ERP too."""
+        """Take results in. The debtors of what was imported are in the ERP too; those of what was rejected may not."""
+        rejected = self.claims.of([(one.key_major, one.key_minor) for one in outcomes if not one.imported])
         settled = self.claims.settle(outcomes, at=at)
         self.learn_debtors(settled.acknowledged, at)
+        self._doubt_debtors([rejected[key] for key in settled.rejected if key in rejected], at)
         return settled
 
     def renew(self, versions: Sequence[Any], *, lease_until: datetime) -> Sequence[bool]:
@@ -210,6 +213,18 @@ class Settlement:
                     batch[(stored.id_customer, 0)] = stored.order.account.code
         self.acknowledge_debtors(batch, at)
 
+    def _doubt_debtors(self, rejected: Sequence[Claim], at: datetime) -> None:
+        """Have the account go along when these go again: it may be what is missing, as where a baseline took a
+        debtor as known that Exact knows by another code."""
+        customers = {_customer(claim) for claim in rejected if _customer(claim)}
+        rows = self.debtors.rows_for([(one, 0) for one in sorted(customers)])
+        clearings = [
+            Clearing(row.key_major, row.key_minor, _REJECTED, row.fingerprint, row.force_acknowledged)
+            for row in rows
+        ]
+        if clearings:
+            self.debtors.clear(clearings, run_id=0, at=at)
+
     def acknowledge_debtors(self, codes: Mapping[Key, str], at: datetime) -> None:
         """These debtors are in the ERP; by ``(id_customer, 0)``."""
         known = {(row.key_major, row.key_minor): row for row in self.debtors.rows_for(sorted(codes))}
@@ -252,6 +267,14 @@ def _reference(claim: Claim) -> str:
         return StoredOrder.from_stored(claim.document or "").order.your_ref
     except ValueError:
         return ""
+
+
+def _customer(claim: Claim) -> int:
+    """Whose order it is; 0 when that is not known."""
+    try:
+        return StoredOrder.from_stored(claim.document or "").id_customer
+    except ValueError:
+        return 0
 
 
 def _imported(claim: Claim) -> Outcome:

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from tempfile import SpooledTemporaryFile
-from typing import IO, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from brekzsync.domain.fingerprints import Fingerprinter
@@ -27,15 +26,14 @@ from brekzsync.flows.frame import OpenRun, Runs, milliseconds, recorded
 from brekzsync.flows.ledger_notes import LedgerNotes, NoNotes, NotesLedger
 from brekzsync.flows.ports import Clock, Delivery, ProductLedger, ProductSource, SourceRecord, Version
 from brekzsync.flows.products.code_index import CodeIndex, IndexedClaims
-from brekzsync.flows.products.delivery import DocumentWriter, Images, Leased, Leases, batched
+from brekzsync.flows.products.delivery import Images, Leased, Leases
 from brekzsync.flows.products.export import ExportOptions, ExportParts, ProductExport
+from brekzsync.flows.products.feed_documents import SERVED, BulkDocument, Listing, Writing, minding
 from brekzsync.flows.products.judging import Exclusions, Judge
 from brekzsync.flows.products.run import FLOW, ItemMapping
 from brekzsync.flows.products.versions import changed_code, newcomers, version_of
 
-_SERVED = len(Serving._fields)
 _LEAST_AT_ONCE, _MOST_AT_ONCE = 100, 1000  # products read together
-_HELD_IN_MEMORY = 4 << 20  # bytes of a document; what is longer waits on disk for its reader
 
 
 class Imported(NamedTuple):
@@ -130,27 +128,6 @@ class Withheld(NamedTuple):
 
 
 @dataclass(slots=True)
-class BulkDocument:
-    """Many items as they are served: the ``Item`` elements and the price lines, each from its first byte on."""
-
-    items: IO[bytes]
-    prices: IO[bytes]
-    versions: list[Serving]
-
-    def chunks(self, size: int) -> Iterator[tuple[str, bytes]]:
-        """Everything in pieces, first those of ``items``, then those of ``prices``, each named so."""
-        for name, file in (("items", self.items), ("prices", self.prices)):
-            file.seek(0)
-            while piece := file.read(size):
-                yield name, piece
-
-    def close(self) -> None:
-        """Give back what it takes on disk; safe to repeat."""
-        self.items.close()
-        self.prices.close()
-
-
-@dataclass(slots=True)
 class Whereabouts:
     """The last key that the documents of many have come to. Threads may share it: the worst is another round."""
 
@@ -186,7 +163,7 @@ class ProductFeed:
 
     def index(self, *, after: ProductKey, limit: int, preview: bool) -> Index:
         """What is pending after a key, at most ``limit`` of it; what is served and unsettled is left out."""
-        listing = _Listing()
+        listing = Listing()
         now = self.clock()
         if not preview:
             self.read_back(now)
@@ -204,7 +181,7 @@ class ProductFeed:
             self._recorded("serve: GET /exact/products.xml", preview) as opened,
             self.glance(now) as shop,
         ):
-            writing = _Writing(self.mapping(shop).writer, self.images(), self.served, _yesterday(now, shop))
+            writing = Writing(self.mapping(shop).writer, self.images(), self.served, _yesterday(now, shop))
             try:
                 came_to = self._round(opened, shop, now, writing, limit)
                 if opened is not None:
@@ -235,10 +212,10 @@ class ProductFeed:
             previous,
             yesterday,
             self.images().load(version.item.image),
-            _minding(mapping.writer, version, previous, unsettled, yesterday),
+            minding(mapping.writer, version, previous, unsettled, yesterday),
         )
         if not preview:
-            self._serve([Serving._make(version[:_SERVED])], None)
+            self._serve([Serving._make(version[:SERVED])], None)
         return Document(version, content)
 
     def delivered(self, versions: Sequence[Serving]) -> None:
@@ -344,60 +321,6 @@ class ProductFeed:
         self.served.serve(versions, run_id=run_id, at=now, lease_until=now + self.lease)
 
 
-class _Listing:
-    """A delivery that only lists: nothing leaves, nothing is acknowledged."""
-
-    def __init__(self) -> None:
-        self.versions: list[Version] = []
-
-    def deliver(self, versions: Sequence[Version], _previous: Mapping[ProductKey, Item]) -> int:
-        self.versions += versions
-        return len(versions)
-
-    def finish(self) -> None:
-        """Nothing is staged."""
-
-
-class _Writing:
-    """A delivery into one document."""
-
-    def __init__(self, writer: DocumentWriter, images: Images, served: FeedServed, yesterday: date) -> None:
-        self._writer = writer
-        self._images = images
-        self._served = served
-        self._yesterday = yesterday
-        self.document = BulkDocument(_spool(), _spool(), [])
-
-    def deliver(self, versions: Sequence[Version], previous: Mapping[ProductKey, Item]) -> int:
-        earlier = self._served.unsettled_documents([version.key for version in versions])
-        for some in batched(versions, self._images.batch):
-            for one in some:
-                before = previous.get(one.key)
-                unsettled = _minding(self._writer, one, before, earlier.get(one.key, ()), self._yesterday)
-                image = self._images.load(one.item.image)
-                item, prices = self._writer.parts(one.item, before, self._yesterday, image, unsettled)
-                self.document.items.write(item.encode())
-                if prices:
-                    self.document.prices.write(prices.encode())
-        self.document.versions += [Serving._make(version[:_SERVED]) for version in versions]
-        return len(versions)
-
-    def finish(self) -> None:
-        """Nothing is staged."""
-
-
-def _minding(
-    writer: DocumentWriter,
-    version: Version,
-    previous: Item | None,
-    earlier: Sequence[str],
-    yesterday: date,
-) -> Any:
-    """What the document has to mind of other versions that are on their way; None for nothing."""
-    others = [Item.from_stored(document) for document in earlier if document != version.document]
-    return writer.unsettled(version.item, previous, others, yesterday) if others else None
-
-
 def _at_once(items: int) -> int:
     """How many products to read together for so many items: most have several combinations. A few more, because a
     page may begin in the middle of one."""
@@ -406,10 +329,6 @@ def _at_once(items: int) -> int:
 
 def _nothing_lies_there(_keys: Sequence[ProductKey]) -> None:
     """Over HTTP there is no unread file to take away."""
-
-
-def _spool() -> IO[bytes]:
-    return SpooledTemporaryFile(_HELD_IN_MEMORY)
 
 
 def _yesterday(now: datetime, shop: FeedShop) -> date:

@@ -22,7 +22,8 @@ from brekzsync.exact.eexact.items import (
 )
 from brekzsync.exact.index import IndexEntry, page_of_index
 from brekzsync.flows.ports import Version
-from brekzsync.flows.products.feed import BulkDocument, ProductFeed, Withheld
+from brekzsync.flows.products.feed import ProductFeed, Withheld
+from brekzsync.flows.products.feed_documents import BulkDocument
 from brekzsync.flows.products.run import FLOW
 from brekzsync.web import asked
 from brekzsync.web.errors import Problem
