@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from itertools import cycle
+from statistics import quantiles
 from typing import Any
 
 RECEIVED_AT_ONCE = 1 << 20
@@ -29,12 +30,16 @@ class Client:
         self._counted = counted
         self._head, self._missing = b"", -1
         self._parts: list[bytes] = []
+        self._asked_at = 0.0
         self.answers = self.items = 0
+        self.latencies: list[float] = []
 
     def ask(self) -> None:
         """Send the next request."""
         self._head, self._missing, self._parts = b"", -1, []
-        self.socket.sendall(next(self._requests))
+        request = next(self._requests)
+        self._asked_at = time.perf_counter()
+        self.socket.sendall(request)
 
     def receive(self) -> bool:
         """Take what has come; whether the answer is whole. Fails when it is not a 200."""
@@ -53,6 +58,7 @@ class Client:
         self._missing -= len(received)
         if self._missing:
             return False
+        self.latencies.append(time.perf_counter() - self._asked_at)
         self.answers += 1
         self.items += b"".join(self._parts).count(self._counted) if self._counted else 1
         return True
@@ -60,12 +66,13 @@ class Client:
 
 def main() -> None:
     asked: dict[str, Any] = json.load(sys.stdin)
-    head = f"HTTP/1.1\r\nHost: {asked['host']}\r\nAuthorization: Bearer {asked['token']}\r\n\r\n"
-    requests = cycle([f"GET {path} {head}".encode() for path in asked["paths"]])
+    requests = cycle(list(_requests(asked)))
     counted = asked["counted"].encode()
     clients = [Client(asked["host"], asked["port"], requests, counted) for _ in range(asked["clients"])]
     _run(clients, asked["warm_up"])
     warm = sum(client.answers for client in clients), sum(client.items for client in clients)
+    for client in clients:
+        client.latencies.clear()
     busy, started = time.process_time(), time.perf_counter()
     _run(clients, asked["answers"])
     seconds = time.perf_counter() - started
@@ -75,9 +82,23 @@ def main() -> None:
             "answers": sum(client.answers for client in clients) - warm[0],
             "items": sum(client.items for client in clients) - warm[1],
             "cpu_seconds": time.process_time() - busy,
+            "p99_seconds": quantiles((one for client in clients for one in client.latencies), n=100)[98],
         },
         sys.stdout,
     )
+
+
+def _requests(asked: dict[str, Any]) -> Iterator[bytes]:
+    """A GET of each path, or where there are bodies a POST of each of them to the only path."""
+    head = f"HTTP/1.1\r\nHost: {asked['host']}\r\nAuthorization: Bearer {asked['token']}\r\n"
+    if "bodies" not in asked:
+        for path in asked["paths"]:
+            yield f"GET {path} {head}\r\n".encode()
+        return
+    (path,) = asked["paths"]
+    for body in asked["bodies"]:
+        sized = f"Content-Type: application/json\r\nContent-Length: {len(body.encode())}\r\n\r\n{body}"
+        yield f"POST {path} {head}{sized}".encode()
 
 
 def _run(clients: list[Client], answers: int) -> None:

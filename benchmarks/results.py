@@ -10,6 +10,7 @@ from benchmarks.machine import DRIVERS
 from benchmarks.measure import Measured, Memory
 from benchmarks.product_export import SINGLE_FILES
 from benchmarks.serving import WEBSERVICE_PRODUCTS, WEBSERVICE_REQUESTS
+from benchmarks.webhooks import LEAST, LEAST_BESIDE_AN_EXPORT, MOST_LATENCY
 
 MIB = 1024**2
 # The limits are meant for this many combinations; with fewer, starting the process outweighs the work.
@@ -81,7 +82,13 @@ class Figures:
 
 
 def rows(
-    figures: Figures, *, base: int, larger: int | None, single_files: int, drivers: Sequence[str]
+    figures: Figures,
+    *,
+    base: int,
+    larger: int | None,
+    single_files: int,
+    swept: int,
+    drivers: Sequence[str],
 ) -> list[Row]:
     """Every row there are figures for; the first driver is the judged one."""
     found = [
@@ -89,6 +96,8 @@ def rows(
         *_diagnosis_rows(figures, base, drivers[0]),
         _single_files_row(figures, single_files, drivers[0]),
         *_serving_rows(figures, base, drivers[0]),
+        *_webhook_rows(figures, base),
+        *_sweep_rows(figures, swept, drivers[0]),
     ]
     if larger is not None:
         found += _scale_rows(figures, base, larger, drivers[0])
@@ -142,6 +151,51 @@ def _diagnosis_rows(figures: Figures, size: int, driver: str) -> Iterator[Row]:
         aim=0.05,
     )
     yield from (one, missing, starting)
+
+
+def _webhook_rows(figures: Figures, size: int) -> Iterator[Row]:
+    """How many a second, alone and beside an export, which is one of that many combinations; and the slowest."""
+    group = "webhooks on the disk before they are answered, eight clients"
+    yield Row(
+        group=group,
+        measure="alone",
+        unit="/s",
+        ours=1 / figures.best("webhooks alone"),
+        reference=None,
+        limit=LEAST,
+    )
+    yield Row(
+        group=group,
+        measure="  99 of 100 within",
+        unit="ms",
+        ours=1000 * figures.best("webhooks latency"),
+        reference=None,
+        limit=1000 * MOST_LATENCY,
+    )
+    yield Row(
+        group=group,
+        measure="beside an export",
+        unit="/s",
+        ours=1 / figures.best("webhooks export"),
+        reference=None,
+        limit=LEAST_BESIDE_AN_EXPORT if size >= JUDGED_FROM else None,
+    )
+
+
+def _sweep_rows(figures: Figures, size: int, driver: str) -> Iterator[Row]:
+    judged, memory = size >= JUDGED_FROM, figures.memory.get("stock sweep")
+    row = Row(
+        group=f"{size:,} items, {DRIVERS[driver]}, every hundredth figure differs",
+        measure="stock sweep",
+        unit="s",
+        ours=figures.best("stock sweep"),
+        reference=figures.best("raw stock"),
+        memory=memory,
+    )
+    yield replace(row, limit=2.5, aim=1.8) if judged else row
+    if judged and memory:
+        peak = memory.judged / MIB
+        yield Row(group=row.group, measure="  its memory", unit="MiB", ours=peak, reference=None, limit=160.0)
 
 
 def _against(figures: Figures, measure: str, ours: str, reference: str) -> Row:

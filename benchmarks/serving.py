@@ -117,7 +117,7 @@ class Serving:
             start_new_session=True,
         )
         try:
-            yield _started(process)
+            yield started(process)
         finally:
             end(process)
 
@@ -179,7 +179,7 @@ class Service(NamedTuple):
     port: int
 
 
-def _started(process: subprocess.Popen[str]) -> Service:
+def started(process: subprocess.Popen[str]) -> Service:
     assert process.stderr is not None
     said = process.stderr.readline()
     found = re.search(r"http://([0-9.]+):([0-9]+)", said)

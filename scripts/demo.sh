@@ -36,6 +36,9 @@ Try next:
     $brekzsync --config demo/brekzsync.toml orders export
     $brekzsync demo import
     $brekzsync --config demo/brekzsync.toml orders export
+  Compare the shop's stock with Exact's, and write what differs:
+    $brekzsync --config demo/brekzsync.toml stock diff
+    $brekzsync --config demo/brekzsync.toml stock sweep
   See what would be sent, with nothing written:
     $export_products --full --dry-run
   The same for a program to read:

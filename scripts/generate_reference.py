@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import click
@@ -19,7 +20,7 @@ from pydantic_core import PydanticUndefined
 from brekzsync.cli import root as program
 from brekzsync.settings.in_use import UNUSED_KEYS, UNUSED_SECTIONS, USED_KEYS, used_keys
 from brekzsync.settings.schema import is_secret
-from brekzsync.settings.sections import Settings
+from brekzsync.settings.sections import Settings, TargetSettings
 from brekzsync.settings.toml_text import toml_value
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,8 +91,7 @@ _UNUSED = """\
 
 A file may hold these; they are checked and otherwise ignored.
 
-- Sections: {sections}.
-- Keys: {keys}.
+{unused}
 """
 
 
@@ -108,7 +108,10 @@ def configuration() -> Iterator[str]:
         f"`[{name}]` (all but `{'`, `'.join(keys)}`)" for name, keys in sorted(USED_KEYS.items())
     )
     keys = ", ".join(f"`[{section}] {key}`" for section, unused in UNUSED_KEYS.items() for key in unused)
-    yield _UNUSED.format(sections=", ".join(filter(None, (sections, partly))), keys=keys).rstrip()
+    listed = {"Sections": ", ".join(filter(None, (sections, partly))), "Keys": keys}
+    unused = "\n".join(f"- {what}: {names}." for what, names in listed.items() if names)
+    if unused:
+        yield _UNUSED.format(unused=unused).rstrip()
 
 
 def _section(name: str, model: type[BaseModel]) -> Iterator[str]:
@@ -125,10 +128,13 @@ def _targets() -> Iterator[str]:
     model = Settings.model_fields["targets"]
     yield "## [targets.NAME]\n"
     yield f"{model.description} Without any there is one target, called `exact`.\n"
-    yield "A target's own tables are `[targets.NAME.erp]`, `[targets.NAME.exact_xml]`, `[targets.NAME.products]`"
-    yield "and `[targets.NAME.orders]`, with the keys of the sections of those names; what they do not set is as"
-    yield "in the section. A name is at most 40 letters, digits, hyphens and underscores. No two targets may share"
-    yield "an outbox. See [two administrations](../how-to/two-administrations.md).\n"
+    *own, last = [f"`[targets.NAME.{section}]`" for section in TargetSettings.model_fields]
+    told = (
+        f"A target's own tables are {', '.join(own)} and {last}, with the keys of the sections of those names; what"
+        " they do not set is as in the section. A name is at most 40 letters, digits, hyphens and underscores. No two"
+        " targets may share an outbox. See [two administrations](../how-to/two-administrations.md)."
+    )
+    yield fill(told, 112, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
 def _row(key: str, field: FieldInfo) -> str:

@@ -9,6 +9,7 @@ CRON=$(dirname "$(readlink -f "$0")")
 run_scripts every_05_mins \
     exact/start_products.sh \
     exact/start_orders.sh \
+    exact/import_shipments.sh \
     marketplace/check_tickets.sh \
     marketplace/push_order_statuses.sh \
     inbox/process.sh

@@ -20,6 +20,8 @@ EVERY_05_MINS = "scripts/cron/cron_every_05_mins.sh"
 NIGHTLY = "scripts/cron/cron_nightly.sh"
 START_PRODUCTS = "scripts/cron/every_05_mins/exact/start_products.sh"
 START_ORDERS = "scripts/cron/every_05_mins/exact/start_orders.sh"
+IMPORT_SHIPMENTS = "scripts/cron/every_05_mins/exact/import_shipments.sh"
+PROCESS_INBOX = "scripts/cron/every_05_mins/inbox/process.sh"
 
 Outcome = tuple[int, str, str]
 
@@ -59,7 +61,8 @@ class Cron:
 
     def without_orders(self) -> None:
         """Leave the one script that calls one command."""
-        (self.checkout / START_ORDERS).unlink()
+        for script in (START_ORDERS, IMPORT_SHIPMENTS, PROCESS_INBOX):
+            (self.checkout / script).unlink(missing_ok=True)
 
     def fake(self, text: str) -> str:
         """A stand-in for brekzsync, to be named by $BREKZSYNC."""
@@ -203,6 +206,7 @@ def test_scripts_run_in_the_documented_order_then_those_of_the_users_own(cron: C
         "inbox/process.sh",
         "marketplace/push_order_statuses.sh",
         "marketplace/check_tickets.sh",
+        "exact/import_shipments.sh",
         "exact/start_orders.sh",
     ):
         cron.program(f"scripts/cron/every_05_mins/{name}", f"echo {shlex.quote(name)}")
@@ -213,6 +217,7 @@ def test_scripts_run_in_the_documented_order_then_those_of_the_users_own(cron: C
     assert output.splitlines() == [
         "exact/start_products.sh",
         "exact/start_orders.sh",
+        "exact/import_shipments.sh",
         "marketplace/check_tickets.sh",
         "marketplace/push_order_statuses.sh",
         "inbox/process.sh",
@@ -244,6 +249,7 @@ def test_a_script_that_lost_its_executable_bit_is_run_all_the_same(cron: Cron) -
 def test_one_failing_never_stops_the_next_and_the_worst_exit_code_is_reported(
     cron: Cron, first: int, second: int, worst: int
 ) -> None:
+    cron.without_orders()
     cron.program("scripts/cron/every_05_mins/exact/start_orders.sh", f"echo second; exit {second}")
 
     outcome = cron.script(EVERY_05_MINS, BREKZSYNC=cron.fake(f"echo first; exit {first}"))
@@ -252,6 +258,7 @@ def test_one_failing_never_stops_the_next_and_the_worst_exit_code_is_reported(
 
 
 def test_a_killed_script_is_named_since_it_cannot_speak_for_itself(cron: Cron) -> None:
+    cron.without_orders()
     cron.program("scripts/cron/every_05_mins/exact/start_orders.sh", "echo second; exit 1")
 
     code, output, errors = cron.script(EVERY_05_MINS, BREKZSYNC=cron.fake("kill -9 $$"))
@@ -285,8 +292,9 @@ def test_it_works_through_a_symbolic_link_and_from_another_folder(cron: Cron) ->
     )
 
 
-def test_the_night_prunes_the_logs_and_runs_scripts_put_there(cron: Cron) -> None:
-    assert cron.script(NIGHTLY, BREKZSYNC=cron.fake('echo "$@"')) == (0, "--cron logs prune\n", "")
+def test_the_night_sweeps_the_stock_prunes_the_logs_and_runs_scripts_put_there(cron: Cron) -> None:
+    both = "--cron stock sweep\n--cron logs prune\n"
+    assert cron.script(NIGHTLY, BREKZSYNC=cron.fake('echo "$@"')) == (0, both, "")
 
     for name in ("own.sh", "logs/prune.sh", "stock/sweep.sh"):
         cron.program(f"scripts/cron/nightly/{name}", f"echo {name}")
@@ -341,10 +349,17 @@ def test_the_command_lines_of_the_drop_in_run_what_they_name(cron: Cron) -> None
             "/etc/brekzsync/brekzsync.toml: --cron agent start products --if-configured\n"
             "/etc/brekzsync/brekzsync.toml: --cron orders settle\n"
             "/etc/brekzsync/brekzsync.toml: --cron agent start orders --if-configured\n"
-            "/etc/brekzsync/brekzsync.toml: --cron agent start refunds --if-configured\n",
+            "/etc/brekzsync/brekzsync.toml: --cron agent start refunds --if-configured\n"
+            "/etc/brekzsync/brekzsync.toml: --cron shipments import\n"
+            "/etc/brekzsync/brekzsync.toml: --cron inbox process\n",
             "",
         ),
-        (0, "/etc/brekzsync/brekzsync.toml: --cron logs prune\n", ""),
+        (
+            0,
+            "/etc/brekzsync/brekzsync.toml: --cron stock sweep\n"
+            "/etc/brekzsync/brekzsync.toml: --cron logs prune\n",
+            "",
+        ),
     ]
 
 

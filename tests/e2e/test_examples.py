@@ -27,7 +27,9 @@ OPTION = ("--config", "demo/brekzsync.toml")
 # Examples that cannot run here, each with the reason.
 NOT_RUN: dict[str, str] = {
     "agent run --config agent.toml": "runs until it is told to stop; its tests are in test_agent_command.py",
+    "demo webservice --port 8081": "runs until it is told to stop; its test is in test_demo_webservice_command.py",
     "serve --port 8080": "runs until it is told to stop; its tests are in tests/web",
+    "inbox show 1": "nobody sends the demo webhooks; its tests are in test_inbox_command.py",
     "agent status": "the demo has no agent",
     "agent start products": "the demo has no agent",
     "agent stop products": "the demo has no agent",

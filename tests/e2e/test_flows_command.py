@@ -43,7 +43,13 @@ def switch(enabled: bool, since: str | None = None, by: str | None = None, reaso
 
 def test_a_flow_nobody_switched_is_listed_as_on(demo: FreshDemo) -> None:
     said = demo.run("flows", "list", "--json")
-    commands = {"product": "products export", "order": "orders export", "refund": "refunds export"}
+    commands = {
+        "product": "products export",
+        "order": "orders export",
+        "refund": "refunds export",
+        "stock": "stock sweep",
+        "shipment": "shipments import",
+    }
     flows = [
         {"flow": flow, "target": "exact", "command": command, **switch(True)}
         for flow, command in commands.items()
@@ -237,9 +243,10 @@ def test_a_target_that_is_gone_is_unknown_though_it_was_switched_off(demo: Fresh
 # --- status ------------------------------------------------------------------------------------------------
 
 
-def status(demo: FreshDemo) -> dict[str, Any]:
-    """Of the document, the flow of products."""
-    return dict(demo.run("status", "--json").document["flows"][0])
+def status(demo: FreshDemo, flow: str = "product") -> dict[str, Any]:
+    """Of the document, one flow."""
+    flows = demo.run("status", "--json").document["flows"]
+    return dict(next(one for one in flows if one["flow"] == flow))
 
 
 def test_a_flow_that_never_ran_is_overdue(demo: FreshDemo) -> None:
@@ -262,7 +269,7 @@ def test_a_flow_that_runs_is_told_with_its_last_run_and_its_backlog(demo: FreshD
     demo.now += timedelta(minutes=59)
     before = demo.files()
     document = demo.run("status", "--json").document
-    assert [one["flow"] for one in document["flows"][1:]] == ["order", "refund"]
+    assert [one["flow"] for one in document["flows"][1:]] == ["order", "refund", "stock", "shipment"]
     del document["flows"][1:]
     assert document == {
         "schema_version": 1,
@@ -274,6 +281,7 @@ def test_a_flow_that_runs_is_told_with_its_last_run_and_its_backlog(demo: FreshD
                 "target": "exact",
                 "command": "products export",
                 "used": True,
+                "configured": True,
                 **switch(True),
                 "last_run": {
                     "run_id": exported["run_id"],
@@ -343,8 +351,60 @@ def test_orders_nobody_ever_sent_are_not_overdue(demo: FreshDemo) -> None:
     said = demo.run("status")
     assert (said.code, said.err) == (0, "")
     assert said.rows[2:] == [
-        [flow, "exact", "on, not used", "never", "never", "0", "0"] for flow in ("order", "refund")
+        [flow, "exact", "on, not used", "never", "never", "0", "0"]
+        for flow in ("order", "refund", "stock", "shipment")
     ]
+
+
+@pytest.mark.parametrize(
+    ("flow", "command", "key", "done"),
+    [
+        ("stock", "stock sweep", "BREKZSYNC_STOCK__OVERDUE_AFTER", "written"),
+        ("shipment", "shipments import", "BREKZSYNC_SHIPMENTS__OVERDUE_AFTER", "imported"),
+    ],
+)
+def test_stock_and_shipments_are_overdue_by_their_own_patience(
+    demo: FreshDemo, monkeypatch: pytest.MonkeyPatch, flow: str, command: str, key: str, done: str
+) -> None:
+    monkeypatch.setenv(key, "30h")
+    demo.run("products", "export")
+    with demo.state() as state:
+        run = state.runs.open(flow, "exact", command, demo.now)
+        state.runs.finish(run, "done", at=demo.now, counts={"delivered": 3}, reasons={})
+    row = next(row for row in demo.run("status").rows if row[0] == flow)
+    assert row[2:5] == ["on", f"just now: done, 3 {done}", "just now"]
+
+    demo.now += timedelta(hours=30)
+    assert status(demo, flow)["overdue"] is False
+    demo.now += timedelta(minutes=1)
+    assert status(demo, flow)["overdue"] is True
+    assert (
+        f"{flow} → exact is overdue: its last whole run came to its end 1 day ago" in demo.run("status").err
+    )
+
+
+def test_a_flow_the_configuration_no_longer_speaks_of_is_not_overdue(demo: FreshDemo) -> None:
+    demo.run("products", "export")
+    text = (demo.folder / "demo/brekzsync.toml").read_text(encoding="utf-8")
+    without = re.sub(r"^\[(stock|shipments)[^\]]*\]\n(?:(?!\[).*\n)*", "", text, flags=re.MULTILINE)
+    (demo.folder / "demo/brekzsync.toml").write_text(without, encoding="utf-8")
+    with demo.state() as state:
+        run = state.runs.open("stock", "exact", "stock sweep", demo.now)
+        state.runs.finish(run, "done", at=demo.now, counts={"delivered": 3}, reasons={})
+    demo.now += timedelta(days=9)
+
+    told = status(demo, "stock")
+
+    assert (told["used"], told["configured"], told["overdue"]) == (True, False, False)
+    assert next(row for row in demo.run("status").rows if row[0] == "stock")[2] == "on, not configured"
+
+
+def test_stock_is_switched_like_products(demo: FreshDemo) -> None:
+    demo.run("flows", "disable", "stock")
+
+    assert demo.run("flows", "enable", "stock").err == (
+        f"Switched on stock → exact.\nNext: wait for cron, or run it now: {PROGRAM} stock sweep\n"
+    )
 
 
 @pytest.mark.parametrize("began_with", ["a run", "a claim"])
@@ -364,6 +424,8 @@ def test_orders_that_are_sent_are_overdue_like_products(demo: FreshDemo, began_w
         3600,
         7200,
         7200,
+        26 * 3600,
+        26 * 3600,
     ]
 
 

@@ -155,6 +155,54 @@ def test_every_command_of_the_page_on_orders_can_be_typed_on_the_demo(
     assert set(ended.values()) <= {0, 3}, ended
 
 
+def test_every_command_of_the_page_on_stock_can_be_typed_on_the_demo(
+    demos: Demos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BREKZSYNC_STOCK__WRITE_VIA", "database")
+    demo = demos.fresh(FreshDemo, columns=80)
+    typed = [
+        line.removeprefix("brekzsync ")
+        for block in blocks("how-to/keep-stock-in-step.md", "sh")
+        for line in block.splitlines()
+    ]
+
+    ended = {command: demo.run(*shlex.split(command)).code for command in typed}
+
+    assert set(ended.values()) == {0}, ended
+    assert len(ended) == 10
+
+
+def test_the_stock_user_of_the_page_can_write_stock_and_nothing_else(
+    prestashop: PrestaShopDatabase, demos: Demos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for grants in blocks("how-to/read-only-database-user.md", "sql"):
+        grant(prestashop.server, grants)
+    monkeypatch.setenv("BREKZSYNC_SHOP__DATABASE", prestashop.url(driver=""))
+    monkeypatch.setenv("BREKZSYNC_SHOP__DATA_SHOP", "1")
+    monkeypatch.setenv("BREKZSYNC_STOCK__WRITE_VIA", "database")
+    monkeypatch.setenv("BREKZSYNC_STOCK__MOVEMENT_EMPLOYEE", "1")
+    user = prestashop.url(driver="", user="brekzsync_stock", password=PASSWORD)
+    monkeypatch.setenv("BREKZSYNC_STOCK__DATABASE", user)
+    demo = demos.fresh(FreshDemo, columns=80)
+    demo.sql(
+        "INSERT INTO Items (ItemCode, IsSalesItem, IsStockItem, Type, Condition) VALUES ('demo_11', 1, 1, 'S', 'A')",
+        database="erp",
+    )
+
+    checks = demo.run("doctor", "--json").document["checks"]
+    swept = demo.run("--json", "stock", "update", "demo_11")
+
+    (writer,) = [check["status"] for check in checks if check["name"] == "stock writer"]
+    assert (writer, swept.code) == ("passed", 0)
+    assert swept.document["counts"]["delivered"] == 1
+    shown = (
+        "SELECT ps_stock_available.quantity FROM ps_stock_available JOIN ps_product USING (id_product)"
+        " WHERE reference = 'demo_11' AND id_product_attribute = 0"
+    )
+    assert prestashop.execute(shown) == [(0,)]
+    assert prestashop.execute("SELECT COUNT(*) FROM ps_stock_mvt WHERE id_employee = 1") == [(1,)]
+
+
 def test_the_user_of_the_page_can_keep_the_state_on_mariadb(mariadb: MariaDB, tmp_path: Path) -> None:
     mariadb.drop_database("brekzsync")
     for grants in blocks("how-to/state-on-mariadb.md", "sql"):

@@ -497,7 +497,7 @@ def test_prune_forgets_what_is_older_than_it_is_told_and_never_what_exact_has(de
         "ok": True,
         "dry_run": False,
         "older_than": "90d",
-        "pruned": {"attempts": 1, "rejected_versions": 0, "deleted_records": 0, "runs": 0},
+        "pruned": {"attempts": 1, "rejected_versions": 0, "deleted_records": 0, "runs": 0, "webhooks": 0},
     }
     assert demo.logs("prune") == (0, "", "Nothing older than 90d is there to forget.\n")
     with demo.state() as state:

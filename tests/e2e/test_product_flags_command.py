@@ -401,19 +401,19 @@ def test_a_run_at_work_leaves_the_withdrawing_to_the_next(demo: Demo) -> None:
 
 def test_what_was_handed_out_and_has_no_result_yet_is_withdrawn_too(demo: Demo) -> None:
     demo.replace('output = "outbox"', 'output = "outbox"\nacknowledge = "result"')
-    demo.products("export", "4", "17")
-    assert "Withdrew 1 unread document" in demo.products("exclude", "4-0").err
+    demo.products("export", "20", "17")
+    assert "Withdrew 1 unread document" in demo.products("exclude", "20-0").err
     assert demo.unread == {"17-0"}
-    said = demo.products("diagnose", "4", "--json").document["combinations"][0]
+    said = demo.products("diagnose", "20", "--json").document["combinations"][0]
     assert (said["verdict"], said["sync"]["status"], said["sync"]["reason"]) == (
         "blocked",
         "pending",
         "in_flight",
     )
     assert "the result of 1 combination is awaited" in demo.products("export", "17").err
-    demo.products("include", "4-0")
-    demo.products("export", "4")  # nobody can be at work on what was withdrawn unread
-    assert demo.unread == {"4-0", "17-0"}
+    demo.products("include", "20-0")
+    demo.products("export", "20")  # nobody can be at work on what was withdrawn unread
+    assert demo.unread == {"20-0", "17-0"}
 
 
 def test_what_was_handed_out_and_then_deleted_in_the_shop_is_withdrawn(demo: Demo) -> None:

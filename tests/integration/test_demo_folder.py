@@ -139,7 +139,7 @@ def test_a_second_demo_up_puts_everything_back_to_its_beginning_and_says_so(tmp_
     )
     assert _price(demo / "shop.db") == "6.570248"
     with closing(sqlite3.connect(demo / "erp.db")) as erp:
-        assert erp.execute("SELECT count(*) FROM Items").fetchone() == (16,)
+        assert erp.execute("SELECT count(*) FROM Items").fetchone() == (20,)
     assert _visible(demo) == ["brekzsync.toml", "erp.db", "shop.db", "state.db"]
 
 

@@ -72,6 +72,17 @@ def test_columns_that_some_releases_lack_are_named_and_no_failure(tmp_path: Path
     )
 
 
+def test_a_column_of_tracking_numbers_that_is_not_there_is_named(tmp_path: Path) -> None:
+    url = administration(tmp_path, "ALTER TABLE orkrg DROP COLUMN freefield2")
+    there, missing = (ErpHealth(url, tracking=f"orkrg.freefield{number}") for number in (1, 2))
+    there.connection()
+    missing.connection()
+
+    assert there.tables() == passed("All 6 tables can be read.")
+    with pytest.raises(ConfigurationError, match="has no column freefield2 in orkrg, which is to hold"):
+        missing.tables()
+
+
 def test_rowversions_which_nothing_reads_may_be_missing(tmp_path: Path) -> None:
     url = administration(
         tmp_path,

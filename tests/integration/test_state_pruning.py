@@ -118,7 +118,10 @@ def test_rejected_versions_are_forgotten_when_their_waiting_is_long_over(
 def test_of_old_runs_those_stay_that_somebody_still_asks_for(
     prune: Pruning, state: State, ledger: Ledger
 ) -> None:
-    forgotten = [run(state).id, run(state, status="failed").id, run(state).id]
+    first = run(state, status="failed")
+    forgotten = [run(state, command="products export --baseline").id, run(state).id]
+    baseline = run(state, command="products export --baseline")
+    forgotten += [run(state, command="products export --baseline", status="failed").id]
     delivered = run(state)
     ledger.acknowledge([acknowledgement((1, 1))], run_id=delivered.id, at=LONG_AGO)
     served_by = run(state)
@@ -135,7 +138,19 @@ def test_of_old_runs_those_stay_that_somebody_still_asks_for(
     open_one = run(state, status="running")
     assert prune.planned(BEFORE) == Pruned(0, 0, 0, len(forgotten))
     assert prune.prune(BEFORE) == Pruned(0, 0, 0, len(forgotten))
-    kept = (delivered, served_by, failed_in, summarised, successful, newest, other_flow, open_one)
+    assert state.runs.began("product", "exact") == LONG_AGO
+    kept = (
+        first,
+        baseline,
+        delivered,
+        served_by,
+        failed_in,
+        summarised,
+        successful,
+        newest,
+        other_flow,
+        open_one,
+    )
     assert runs(state) == [one.id for one in kept]
     previous = state.runs.previous("product", "exact")
     assert previous is not None

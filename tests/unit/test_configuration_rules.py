@@ -66,21 +66,6 @@ def test_a_marketplace_that_is_told_nothing_is_a_warning() -> None:
     assert (found.severity, found.key) == (Severity.WARNING, "shipped_states")
 
 
-def test_two_shops_that_may_sell_all_of_one_warehouse_are_a_warning() -> None:
-    shops = {
-        "NL": {"warehouses": ["1"]},
-        "BE": {"warehouses": ["2", "1"]},
-        "DE": {"warehouses": ["1"], "share": "50%"},
-    }
-
-    (found,) = in_itself(settings(stock={"shops": shops}))
-
-    assert (found.severity, found.section, found.key) == (Severity.WARNING, "stock", "shops")
-    assert found.message == (
-        "NL and BE are both fed all of warehouse 1: what is there once can be sold twice."
-    )
-
-
 def test_prices_in_another_currency_than_the_shops_are_an_error_where_it_stands() -> None:
     of_target = settings(
         targets={"be": {"exact_xml": {"currency": "USD"}}, "nl": {"products": {"output": "nl"}}}
@@ -111,11 +96,10 @@ def test_a_shop_without_currency_country_and_dutch_gets_a_finding_for_each() -> 
 
 
 def test_shops_that_do_not_exist_are_errors_and_ids_and_other_case_are_not() -> None:
-    named = settings(orders={"shops": ["nl", "2", "LU"]}, stock={"shops": {"1": {}, "XX": {}}})
+    named = settings(orders={"shops": ["nl", "2", "LU"]})
 
     assert [(one.section, one.message, one.remedy) for one in unknown_shops(named, SHOP)] == [
         ("orders", "LU is no shop of this PrestaShop.", "Name one of: NL (1), België (2)."),
-        ("stock", "XX is no shop of this PrestaShop.", "Name one of: NL (1), België (2)."),
     ]
 
 
@@ -154,6 +138,29 @@ def test_a_state_the_file_names_is_an_error_and_one_of_the_defaults_a_warning() 
 
 def test_a_deleted_state_may_be_named_because_old_orders_are_in_it() -> None:
     assert list(order_states(settings(orders={"debtor": "customer"}), NOTHING._replace(states=STATES))) == []
+
+
+def test_the_states_of_shipments_are_looked_for_where_the_file_speaks_of_shipments() -> None:
+    facts = NOTHING._replace(states=STATES)
+    states = {"shipped_state": 4, "partial_state": 0, "beyond_states": [4, 6]}
+
+    assert list(order_states(settings(shipments=states), facts)) == [
+        Finding(
+            Severity.ERROR,
+            "shipments",
+            "shipped_state",
+            "There is no order state 4 in this shop.",
+            "Set shipped_state to one of: 2 Paid, 6 Canceled.",
+        ),
+        Finding(
+            Severity.ERROR,
+            "shipments",
+            "beyond_states",
+            "There is no order state 4 in this shop.",
+            "Set beyond_states = [6] with what you meant added, of: 2 Paid, 6 Canceled.",
+        ),
+    ]
+    assert list(order_states(settings(), facts)) == []
 
 
 def test_the_states_of_orders_are_nobodys_business_where_the_file_says_nothing_of_orders() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from brekzsync.exact.codes import batches, paddings
+from brekzsync.exact.codes import Batch, batches, paddings
 from brekzsync.exact.values import day, flag, price, quantity, text
 
 
@@ -68,7 +68,19 @@ def test_no_day_is_none() -> None:
 
 
 def test_codes_are_asked_for_once_in_each_spelling() -> None:
-    assert list(batches([" a", "A ", "straße", "", " "])) == [["A", "STRASSE", "STRAßE"]]
+    assert list(batches([" a", "A ", "straße", "", " "])) == [
+        Batch(frozenset({"A", "STRASSE"}), ["A", "STRASSE", "STRAßE"])
+    ]
+
+
+def test_no_code_is_asked_for_in_two_statements_however_it_is_spelled() -> None:
+    """A server may find one row by both spellings, and its quantity would count twice."""
+    codes = [*(f"C{number}" for number in range(499)), "ärmel", "D"]
+
+    first, second = batches([*codes, "Ärmel"])
+
+    assert (first.wanted, first.spellings) == (frozenset(codes[:499]), codes[:499])
+    assert second == Batch(frozenset({"ÄRMEL", "D"}), ["ÄRMEL", "äRMEL", "D"])
 
 
 def test_a_warehouse_of_full_width_has_one_form() -> None:

@@ -11,10 +11,12 @@ import pytest
 
 from brekzsync.domain.eligibility import Criterion
 from brekzsync.domain.orders.reasons import OrderReason
+from brekzsync.domain.stock import Finding as StockFinding
 from brekzsync.flows.orders.deciding import RESENT
 from brekzsync.flows.orders.export import NO_LONGER_DUE
 from brekzsync.flows.orders.settlement import UNKNOWN
 from brekzsync.flows.orders.watch import CANCELED, CHANGED
+from brekzsync.flows.stock.journal import SOLD_MEANWHILE
 from brekzsync.settings.sections import Settings
 from brekzsync.state.tables import metadata
 from scripts import generate_reference
@@ -57,6 +59,23 @@ def test_the_warnings_of_orders_are_those_in_the_code() -> None:
     documented = {code for code, kind in _reasons("orders.md") if kind == "warning"}
 
     assert documented == set(re.findall(r'warnings(?:\.add\(|\[)"(\w+)"', _source(orders=True)))
+
+
+def test_the_findings_and_reasons_of_stock_are_those_in_the_code() -> None:
+    text = (REFERENCE / "stock.md").read_text(encoding="utf-8")
+    findings, _, reasons = text.partition("## Findings")[2].partition("## Reasons")
+    rows = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
+
+    assert rows.findall(findings) == sorted(map(str, StockFinding), key=rows.findall(findings).index)
+    assert set(rows.findall(reasons)) == {SOLD_MEANWHILE, *_writers_reasons()}
+
+
+def _writers_reasons() -> set[str]:
+    """What a figure fails with, but for findings."""
+    writers = [SOURCE / f"prestashop/stock/{name}_writer.py" for name in ("database", "webservice")]
+    source = "".join(path.read_text(encoding="utf-8") for path in writers)
+    said = re.findall(r'Outcome\.FAILED,\s+"(\w+)"', source) + re.findall(r'"(webservice_\w+)"', source)
+    return set(said) - set(map(str, StockFinding)) - {"webservice_writer"}
 
 
 def test_every_table_and_column_of_the_state_is_explained() -> None:

@@ -53,6 +53,8 @@ def test_every_section_stands_in_it_once_with_the_tables_of_a_target() -> None:
         "targets.belgium.exact_xml",
         "targets.belgium.products",
         "targets.belgium.orders",
+        "targets.belgium.stock",
+        "targets.belgium.shipments",
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from tempfile import mkstemp
@@ -12,15 +13,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 from brekzsync.bootstrap.products import shop_options
 from brekzsync.bootstrap.state import state_of, utc_now
+from brekzsync.bootstrap.stock import stock_options
 from brekzsync.domain.exclusions import Exclusions
 from brekzsync.errors import BrekzsyncError, InvalidInput
 from brekzsync.exact.connection import connect_erp
 from brekzsync.exact.health import TIMEOUT
 from brekzsync.exact.items import ItemRepository
+from brekzsync.exact.warehouses import moved_warehouses
 from brekzsync.flows.configuration.check import ConfigurationCheck
 from brekzsync.prestashop.connection import ShopDatabase
 from brekzsync.prestashop.mapping_facts import read_order_facts
 from brekzsync.prestashop.shop import Shop
+from brekzsync.prestashop.stock.repository import ShopStockRepository
 
 if TYPE_CHECKING:
     from brekzsync.domain.erp_items import ErpItem
@@ -37,6 +41,8 @@ def configuration_check(settings: Settings) -> Iterator[ConfigurationCheck]:
             open_shop=cast(Any, lambda own: Shop(database, shop_options(own)).open(utc_now())),
             order_facts=lambda id_lang: read_order_facts(database, settings.shop.table_prefix, id_lang),
             erp_items=_erp_items,
+            moved_warehouses=_moved_warehouses,
+            stock_places=lambda own: _stock_places(own, database),
             exclusions=lambda: _exclusions(settings),
         )
     finally:
@@ -49,6 +55,21 @@ def _erp_items(own: Settings, codes: Collection[str]) -> Mapping[str, ErpItem]:
         return ItemRepository(engine).some(codes)
     finally:
         engine.dispose()
+
+
+def _moved_warehouses(own: Settings, codes: Collection[str]) -> Collection[str]:
+    engine = connect_erp(own.erp.database.get_secret_value(), TIMEOUT, attempts=2)
+    try:
+        return moved_warehouses(engine, codes)
+    finally:
+        engine.dispose()
+
+
+def _stock_places(own: Settings, database: ShopDatabase) -> Mapping[str, object]:
+    # Shops that only [orders] misnames are told of where they stand.
+    options = replace(stock_options(own), order_shops=())
+    places = ShopStockRepository(database, options).places
+    return {place.name: place[1:] for place in places}
 
 
 def _exclusions(settings: Settings) -> Exclusions:

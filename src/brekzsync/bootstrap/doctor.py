@@ -19,6 +19,8 @@ from brekzsync.host.cron import CronPlaces, look_for
 from brekzsync.host.folders import readable, space, writable
 from brekzsync.marketplace.health import MarketplaceHealth
 from brekzsync.prestashop.health import ShopHealth, slots
+from brekzsync.prestashop.stock_health import stock_check, writer_check
+from brekzsync.prestashop.webservice_health import FOR_SHIPMENTS, FOR_STOCK, webservice
 from brekzsync.state.connection import in_memory, parse_url
 from brekzsync.state.health import StateHealth
 
@@ -89,16 +91,24 @@ def _state(settings: Settings, opened: ExitStack) -> list[Check]:
 
 def _shop(settings: Settings, names: list[str], opened: ExitStack) -> list[Check]:
     url = settings.shop.database.get_secret_value()
-    writes_stock = settings.stock.write_via == "database"
+    stock = [own.stock for name in names if (own := settings.for_target(name)).stock.is_in_use]
+    writing = [one for one in stock if one.write_via == "database"]
+    writers = {one.database.get_secret_value(): bool(one.movement_employee) for one in writing}
     health = ShopHealth(
         url,
         shop_options(settings),
         utc_now,
-        writes_stock=writes_stock,
+        writes_stock="" in writers,
+        passes_hooks=bool(writing),
+        records_movements=writers.get("", False),
         reads_orders=any(settings.for_target(name).orders.is_in_use for name in names),
     )
     opened.callback(health.dispose)
     checks = health.checks()
+    prefix = settings.shop.table_prefix
+    checks.append(stock_check(url, prefix, is_read=bool(stock)))
+    checks += [writer_check(one, url, prefix, movements=writers[one]) for one in writers if one]
+    checks.append(Check(system="shop", name="webservice", look=partial(_webservice, settings, names)))
     for name in names:
         own = settings.for_target(name)
         of_target = f" of {name}" if len(names) > 1 else ""
@@ -108,6 +118,16 @@ def _shop(settings: Settings, names: list[str], opened: ExitStack) -> list[Check
         )
         checks.append(Check(system="shop", name=f"images{of_target}", look=partial(_images, own)))
     return checks
+
+
+def _webservice(settings: Settings, names: list[str]) -> Finding:
+    """What is written through it, by any target."""
+    targets = [settings.for_target(name) for name in names]
+    writes_stock = any(own.stock.is_in_use and own.stock.write_via == "webservice" for own in targets)
+    needed: dict[str, tuple[str, ...]] = {**FOR_STOCK} if writes_stock else {}
+    if any(own.shipments.is_in_use for own in targets):
+        needed |= FOR_SHIPMENTS
+    return webservice(settings.shop.webservice_url, settings.shop.webservice_key.get_secret_value(), needed)
 
 
 def _images(own: Settings) -> Finding:
@@ -129,7 +149,7 @@ def _erp(own: Settings, target: str, opened: ExitStack) -> list[Check]:
     if not url:
         look = partial(skipped, "Not configured: [erp] database is empty.")
         return [Check(system="erp", name="connection", look=look, target=target)]
-    health = ErpHealth(url, target)
+    health = ErpHealth(url, target, own.shipments.tracking)
     opened.callback(health.dispose)
     return health.checks()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from brekzsync.bootstrap.state import existing_state, utc_now
 from brekzsync.domain.sync_flows import FLOWS, FlowSwitch, SyncFlow
@@ -15,10 +15,22 @@ from brekzsync.flows.health import FlowHealth
 if TYPE_CHECKING:
     from brekzsync.settings import Settings
 
-_OVERDUE_AFTER: Final[dict[str, Callable[[Settings], timedelta]]] = {
-    "product": lambda settings: settings.products.overdue_after,
-    "order": lambda settings: settings.orders.overdue_after,
-    "refund": lambda settings: settings.orders.overdue_after,
+
+class _Section(Protocol):
+    """The part of the configuration that speaks of a flow."""
+
+    @property
+    def is_in_use(self) -> bool: ...
+    @property
+    def overdue_after(self) -> timedelta: ...
+
+
+_SECTIONS: Final[dict[str, Callable[[Settings], _Section]]] = {
+    "product": lambda settings: settings.products,
+    "order": lambda settings: settings.orders,
+    "refund": lambda settings: settings.orders,
+    "stock": lambda settings: settings.stock,
+    "shipment": lambda settings: settings.shipments,
 }
 
 
@@ -36,6 +48,11 @@ def targets_of(settings: Settings, named: str | None) -> list[str]:
         return settings.target_names()
     settings.for_target(named)
     return [named]
+
+
+def is_configured(settings: Settings, flow: str, target: str) -> bool:
+    """Whether there is such a target, and the configuration says anything of this flow to it."""
+    return target in settings.target_names() and _SECTIONS[flow](settings.for_target(target)).is_in_use
 
 
 def list_flows(settings: Settings) -> list[ListedFlow]:
@@ -64,7 +81,8 @@ def flow_health(settings: Settings) -> list[FlowHealth]:
                 state,
                 flow,
                 target,
-                overdue_after=_OVERDUE_AFTER[flow.name](settings.for_target(target)),
+                is_configured=is_configured(settings, flow.name, target),
+                overdue_after=_SECTIONS[flow.name](settings.for_target(target)).overdue_after,
                 now=now,
             )
             for flow in FLOWS.values()

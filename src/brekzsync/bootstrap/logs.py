@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from brekzsync.bootstrap.flows import is_configured
 from brekzsync.bootstrap.state import existing_state, utc_now
 from brekzsync.domain.log_records import LogQuery, PendingReason
 from brekzsync.flows.frame import milliseconds
@@ -35,7 +36,7 @@ def hold_of(settings: Settings, state: State) -> Hold:
     """Tells of a flow and target what keeps it from running."""
 
     def hold(flow: str, target: str) -> PendingReason | None:
-        if target not in settings.target_names():
+        if not is_configured(settings, flow, target):
             return PendingReason.NOT_CONFIGURED
         return None if state.switches.is_enabled(flow, target) else PendingReason.FLOW_DISABLED
 

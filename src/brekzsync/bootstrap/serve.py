@@ -9,6 +9,7 @@ from threading import local
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, cast
 
+from brekzsync.bootstrap.inbox import check_receiving
 from brekzsync.bootstrap.orders import order_channel
 from brekzsync.bootstrap.products import item_mapping, shop_options
 from brekzsync.bootstrap.reading_back import reading_back
@@ -150,6 +151,7 @@ def check_before_listening(settings: Settings, host: str) -> None:
             hint="Set [serve] exact_token (or BREKZSYNC_SERVE__EXACT_TOKEN), or listen at 127.0.0.1.",
             code="token_needed",
         )
+    check_receiving(settings)
     service = open_service(settings)
     try:
         for flow, served in {FLOW: service.products, **service.orders}.items():

@@ -12,7 +12,7 @@ from brekzsync.commands.invocation import Invocation, pass_invocation
 from brekzsync.errors import ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
-    from brekzsync.flows.configuration.check import CheckReport
+    from brekzsync.flows.configuration.report import CheckReport
     from brekzsync.settings.effective import Table
 
 
@@ -87,7 +87,7 @@ def check(invocation: Invocation) -> None:
 def _checked(invocation: Invocation) -> CheckReport:
     """The report; mistakes of the file itself are findings too, and then the shop is not looked at."""
     from brekzsync.bootstrap.config import configuration_check
-    from brekzsync.flows.configuration.check import mistaken
+    from brekzsync.flows.configuration.report import mistaken
 
     try:
         settings = invocation.settings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from brekzsync.console import Console
     from brekzsync.errors import BrekzsyncError
-    from brekzsync.flows.configuration.check import CheckReport
+    from brekzsync.flows.configuration.report import CheckReport
     from brekzsync.flows.configuration.rules import Finding
     from brekzsync.settings.effective import Table
 

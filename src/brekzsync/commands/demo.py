@@ -100,6 +100,30 @@ def import_(invocation: Invocation, directory: Path, dry_run: bool) -> int:
     return 3 if "error" in document else 0
 
 
+@demo.command(epilog="Example: brekzsync demo webservice --port 8081")
+@_in_folder("The demo's folder")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8081,
+    metavar="P",
+    help="Port; 0 is any free one [default: 8081].",
+)
+@pass_invocation
+def webservice(invocation: Invocation, directory: Path, port: int) -> None:
+    """Answer as the webservice of the demo's shop until it is told to stop.
+
+    Stock and shipments are written through it. It takes the key that [shop] webservice_key of the demo's
+    configuration holds, on this machine only.
+    """
+    from brekzsync.demo.webservice import demo_webservice, until_told
+
+    with demo_webservice(directory, port) as service:
+        invocation.console.notice(f"The demo's webservice is at {service.address} until it is told to stop.")
+        until_told()
+    invocation.console.document("demo webservice", True, {"address": service.address})
+
+
 def _show(console: Console, made: Demo, following: str, *, dry_run: bool) -> None:
     shop = (
         f"{len(made.shops)} shops ({', '.join(made.shops)}), {made.combinations} combinations,"

@@ -88,7 +88,8 @@ def _sentence(wish: Wish, one: Switched, *, dry_run: bool) -> str:
 
 def _following(wish: Wish, invocation: Invocation) -> str:
     if wish.enabled:
-        return f"Next: wait for cron, or send what has waited: {invocation.typed(wish.flow.command)}"
+        what = "send what has waited" if wish.flow.done == "exported" else "run it now"
+        return f"Next: wait for cron, or {what}: {invocation.typed(wish.flow.command)}"
     one = wish.targets[0] if len(wish.targets) == 1 else None
     until = enabling(invocation, wish.flow.name, one)
     return f"Its runs do nothing, and what waits stays pending, until: {until}"

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 import click
 
 from brekzsync.commands.invocation import Invocation
+from brekzsync.errors import InvalidInput
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+_MOST = 10**10  # as many digits as an id has
 
 
 def ids_argument(*, required: bool = False) -> Callable[[Decorated], Decorated]:
@@ -18,6 +20,18 @@ def ids_argument(*, required: bool = False) -> Callable[[Decorated], Decorated]:
     return click.argument(
         "ids", nargs=-1, required=required, metavar=metavar, shell_complete=complete_product_ids
     )
+
+
+def order_ids(words: tuple[str, ...], noun: str) -> tuple[int, ...]:
+    """The ids as numbers; ``noun`` says of what. Raises InvalidInput (``malformed_id``)."""
+    for word in words:
+        if not (word.isascii() and word.isdecimal() and len(word) < 20 and 0 < int(word) < _MOST):
+            raise InvalidInput(
+                f"{word!r} is not an id of {noun}s: give a number such as 12.",
+                hint=f"The shop's back office shows the ids of its {noun}s.",
+                code="malformed_id",
+            )
+    return tuple(sorted({int(word) for word in words}))
 
 
 def complete_logged_keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -37,6 +51,11 @@ def complete_order_ids(ctx: click.Context, param: click.Parameter, incomplete: s
 def complete_refund_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Ids of refunds that begin so and were not given yet."""
     return _completed("refund", ctx, param, incomplete)
+
+
+def complete_shipment_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Ids of orders with a shipment that begin so and were not given yet."""
+    return _completed("shipment", ctx, param, incomplete)
 
 
 def complete_product_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from brekzsync.commands.log_reports import at, minute, named, record_document, status_text, tone
 from brekzsync.commands.times import moment, stamp
-from brekzsync.domain.log_records import ORDER_TYPES
+from brekzsync.domain.log_documents import shop_figures
+from brekzsync.domain.log_records import ORDER_TYPES, SHOP_TYPES
 
 if TYPE_CHECKING:
     from brekzsync.console import CardBlock, Console
@@ -72,7 +73,8 @@ def show_details(console: Console, details: RecordDetails) -> None:
     record, target = details.record, details.record.target
     blocks: list[CardBlock] = [("Record", _rows(_state(details)))]
     if details.acknowledged is not None:
-        blocks += _content(f"What {target} acknowledged", details.acknowledged)
+        title = "What the shop was given" if _is_the_shops(details) else f"What {target} acknowledged"
+        blocks += _content(title, details.acknowledged)
     if details.handed_out:
         rows = [_handed_out_row(one, details) for one in details.handed_out]
         blocks.append(("Handed out and not acknowledged", rows))
@@ -91,13 +93,15 @@ def _newest_document(details: RecordDetails) -> dict[str, Any]:
 
 
 def _content(title: str, fields: dict[str, Any]) -> list[CardBlock]:
-    """What a document says; the lines of an order make a block of their own."""
-    rest = {name: value for name, value in fields.items() if name != "lines"}
+    """What a document says; the lines of an order, and the figures of shops, make a block of their own."""
+    rest = {name: value for name, value in fields.items() if name not in ("lines", "shops")}
     blocks: list[CardBlock] = [
         (title, _rows([(name.replace("_", " "), _shown(value)) for name, value in rest.items()]))
     ]
     if "lines" in fields:
         blocks.append(("Its lines, prices excl. tax", [("", *_line(line)) for line in fields["lines"]]))
+    if figures := shop_figures(fields):
+        blocks.append(("What was written", [("", *figure) for figure in figures]))
     return blocks if rest else []
 
 
@@ -168,4 +172,8 @@ def _lead(details: RecordDetails) -> str:
     """The sentence of the card."""
     from brekzsync.domain.log_records import meaning
 
-    return meaning(details.record.told)
+    return meaning(details.record.told, "The shop" if _is_the_shops(details) else "The target")
+
+
+def _is_the_shops(details: RecordDetails) -> bool:
+    return details.record.log_type in SHOP_TYPES

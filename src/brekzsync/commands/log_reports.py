@@ -58,10 +58,8 @@ def tone(told: Told) -> Tone:
 
 
 def named(flow: str, key: str) -> str:
-    """A record in a sentence: ``12-34``, but ``order 12``, since a number alone may be many things."""
-    from brekzsync.domain.sync_flows import FLOWS
-
-    return key if FLOWS[flow].has_combinations else f"{flow} {key}"
+    """A record in a sentence: ``12-34`` is a product, but ``order 12`` and ``stock 12-34``."""
+    return key if flow == "product" else f"{flow} {key}"
 
 
 def minute(milliseconds: int | None) -> str:
@@ -95,9 +93,7 @@ def show_page(invocation: Invocation, page: Page, filters: list[str], *, is_firs
 
 
 def _showing(record: LogRecord) -> str:
-    from brekzsync.domain.sync_flows import FLOWS
-
-    its_type = "" if FLOWS[record.flow].has_combinations else f" --type {record.log_type}"
+    its_type = "" if record.flow == "product" else f" --type {record.log_type}"
     return f"logs show {record.key}{its_type}"
 
 
@@ -184,13 +180,14 @@ def _command_of(flow: str) -> str:
     return FLOWS[flow].command
 
 
-def show_pruned(console: Console, pruned: Pruned, age: str, *, dry_run: bool) -> None:
+def show_pruned(console: Console, pruned: Pruned, webhooks: int, age: str, *, dry_run: bool) -> None:
     """One sentence."""
     kinds = (
         (pruned.attempts, "attempt", "attempts"),
         (pruned.rejected_versions, "rejected version", "rejected versions"),
         (pruned.deleted_records, "row of a record that is gone", "rows of records that are gone"),
         (pruned.runs, "run", "runs"),
+        (webhooks, "webhook", "webhooks"),
     )
     parts = [f"{count} {one if count == 1 else many}" for count, one, many in kinds if count]
     if not parts:

@@ -97,7 +97,7 @@ def show(invocation: Invocation, /, key: str, **filters: Any) -> None:
 
     Its status, the version that was acknowledged, those handed out, and the attempts that failed. KEY is a
     combination key (12-34), a product id (12: all its combinations), or the id of an order or a refund (12).
-    All that fit are shown; --type says which is meant.
+    All that fit are shown, a product beside its stock, an order beside its shipment; --type says which is meant.
     """
     from brekzsync.bootstrap.logs import sync_logs
     from brekzsync.commands.log_details import details_document, show_details
@@ -119,8 +119,8 @@ def show(invocation: Invocation, /, key: str, **filters: Any) -> None:
 def retry(invocation: Invocation, /, keys: tuple[str, ...], dry_run: bool, **filters: Any) -> None:
     """Let the next run try again what was rejected and waits.
 
-    KEYs are combination keys (12-34), product ids or ids of orders and refunds (12: all that fit, or what
-    --type says); none means all that wait. A record that fails by its own data is tried by every run: it
+    KEYs are combination keys (12-34), product ids or ids of orders, refunds and shipments (12: all that fit, or
+    what --type says); none means all that wait. A record that fails by its own data is tried by every run: it
     needs mending, and is shown with what to mend.
     """
     from brekzsync.bootstrap.logs import retry_records
@@ -184,18 +184,21 @@ def _print(console: Console, records: Iterator[LogRecord], form: str) -> None:
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be forgotten; write nothing.")
 @pass_invocation
 def prune(invocation: Invocation, older_than: timedelta | None, dry_run: bool) -> None:
-    """Forget old attempts, old runs, and records deleted long ago.
+    """Forget old attempts, old runs, old webhooks, and records deleted long ago.
 
-    Never what a target acknowledged, nor the last run of a flow.
+    Never what a target acknowledged, nor the last run of a flow, nor a webhook that waits.
     """
-    from brekzsync.bootstrap.logs import prune_logs
+    from brekzsync.bootstrap.inbox_looks import prune_inbox
+    from brekzsync.bootstrap.logs import prune_logs, since
     from brekzsync.commands.log_reports import show_pruned
     from brekzsync.settings.durations import format_duration
 
     age = invocation.settings.log.keep if older_than is None else older_than
     pruned = prune_logs(invocation.settings, age, dry_run=dry_run)
-    show_pruned(invocation.console, pruned, format_duration(age), dry_run=dry_run)
-    document = {"dry_run": dry_run, "older_than": format_duration(age), "pruned": pruned._asdict()}
+    webhooks = prune_inbox(invocation.settings, since(age), dry_run=dry_run)
+    show_pruned(invocation.console, pruned, webhooks, format_duration(age), dry_run=dry_run)
+    forgotten = {**pruned._asdict(), "webhooks": webhooks}
+    document = {"dry_run": dry_run, "older_than": format_duration(age), "pruned": forgotten}
     invocation.console.document("logs prune", True, document)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from brekzsync.commands.ids import complete_order_ids, complete_refund_ids
+from brekzsync.commands.ids import complete_order_ids, complete_refund_ids, order_ids
 from brekzsync.commands.invocation import Invocation, pass_invocation
 from brekzsync.commands.target_runs import (
     daily_summary,
@@ -17,7 +17,7 @@ from brekzsync.commands.target_runs import (
     switch_if_off,
     tell_of_new_state,
 )
-from brekzsync.errors import ConfigurationError, InvalidInput
+from brekzsync.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from brekzsync.commands.order_reports import OrderReport
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from brekzsync.state.database import State
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-_MOST = 10**10  # as many digits as an id has
 
 
 @click.group(epilog="Example: brekzsync orders export --dry-run")
@@ -115,7 +114,9 @@ def _export(
     from brekzsync.commands.order_reports import document, show
     from brekzsync.flows.orders.run import OrderRequest
 
-    request = OrderRequest(ids=_ids(ids, kind), limit=limit, baseline=baseline, force=force, dry_run=dry_run)
+    request = OrderRequest(
+        ids=order_ids(ids, kind.noun), limit=limit, baseline=baseline, force=force, dry_run=dry_run
+    )
     names = [target] if target else invocation.settings.target_names()
     with state_of(invocation.settings, writes=not dry_run) as state:
         if state.created:
@@ -135,18 +136,6 @@ def _export(
     code = 3 if any(report.tally.failed for report in reports) else 0
     invocation.console.document(kind.command, code == 0, document(reports, request))
     return code
-
-
-def _ids(words: tuple[str, ...], kind: Kind[Any]) -> tuple[int, ...]:
-    """The ids as numbers. Raises InvalidInput (``malformed_id``)."""
-    for word in words:
-        if not (word.isascii() and word.isdecimal() and len(word) < 20 and 0 < int(word) < _MOST):
-            raise InvalidInput(
-                f"{word!r} is not an id of {kind.noun}s: give a number such as 12.",
-                hint=f"The shop's back office shows the ids of its {kind.noun}s.",
-                code="malformed_id",
-            )
-    return tuple(sorted({int(word) for word in words}))
 
 
 def _export_target(
@@ -240,5 +229,5 @@ def _settle(
 
     if not ids:
         return read_back(invocation, kinds, target, dry_run=dry_run)
-    wanted = _ids(ids, kinds[0])
+    wanted = order_ids(ids, kinds[0].noun)
     return decide(invocation, kinds[0], wanted, "sent" if sent else "resend", target, dry_run=dry_run)

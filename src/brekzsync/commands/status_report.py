@@ -41,7 +41,10 @@ def _is(one: FlowHealth) -> str:
     words = ["on" if one.is_enabled else "off"]
     words += ["at work"] if one.is_at_work else []
     words += ["overdue"] if one.overdue else []
-    words += [] if one.is_used else ["not used"]
+    if not one.is_used:
+        words.append("not used")
+    elif not one.is_configured:
+        words.append("not configured")
     return ", ".join(words)
 
 
@@ -51,7 +54,7 @@ def _told_run(run: RecordedRun, one: FlowHealth) -> str:
     if run.status == "running":
         return f"{when}: at work"
     ending = run.status if run.status != "failed" else f"failed ({run.error_code})"
-    return f"{when}: {ending}" + (f", {run.counts['delivered']} exported" if run.counts else "")
+    return f"{when}: {ending}" + (f", {run.counts['delivered']} {one.flow.done}" if run.counts else "")
 
 
 def _remarks(one: FlowHealth, invocation: Invocation) -> list[str]:
@@ -116,6 +119,7 @@ def _flow_document(one: FlowHealth) -> dict[str, Any]:
         "target": one.target,
         "command": one.flow.command,
         "used": one.is_used,
+        "configured": one.is_configured,
         **switch_document(one.switch),
         "last_run": None if one.last_run is None else _run_document(one.last_run),
         "last_success_at": stamp(one.last_success_at),

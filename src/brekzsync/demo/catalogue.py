@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from brekzsync.demo.rows import Record, ShopRows
+from brekzsync.demo.stock import pack_stock_type
 
 _ZERO_DATE = "0000-00-00 00:00:00"  # PrestaShop's "no limit"
 
@@ -39,6 +40,7 @@ def _add_product(rows: ShopRows, product: Record, shops: Iterable[str]) -> None:
         ean13=product.get("ean13"),
         weight=product.get("weight"),
         state=0 if product.get("draft") else 1,
+        pack_stock_type=pack_stock_type(product),
         date_upd=saved,
     )
     for shop in shops:
@@ -50,6 +52,7 @@ def _add_product(rows: ShopRows, product: Record, shops: Iterable[str]) -> None:
             id_tax_rules_group=rows.tax_group_ids[product.get("tax", "standard")],
             price=product.get("price_in", {}).get(shop, product["price"]),
             active=0 if shop in product.get("inactive_in", []) else 1,
+            pack_stock_type=pack_stock_type(product),
             date_upd=saved,
         )
 

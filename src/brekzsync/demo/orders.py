@@ -11,7 +11,9 @@ from sqlalchemy import Column, Integer
 from brekzsync.demo.order_amounts import NOTHING, Line, Money, Totals, digits, order_totals, taxed, total
 from brekzsync.demo.rows import Record, ShopRows
 from brekzsync.prestashop.mapping_facts import MappingTables
+from brekzsync.prestashop.orders.shipments import ShipmentTables
 from brekzsync.prestashop.orders.tables import OrderTables, order_tables
+from brekzsync.prestashop.tables import DateTimeText, Decimal20
 
 _STANDARD = "standard"  # the tax group of shipping and wrapping
 _TYPED_AMOUNT = 2  # order_slip_type, also of a slip with shipping costs
@@ -53,6 +55,18 @@ def _add_surroundings(rows: ShopRows, tables: MappingTables, sales: Record) -> N
         )
 
 
+def _shipping_tables(rows: ShopRows) -> ShipmentTables:
+    """With the columns of a parcel that only the shop's webservice speaks of."""
+    tables = ShipmentTables("ps_", rows.tables.metadata)
+    parcel = tables.order_carrier
+    for name in ("id_carrier", "id_order_invoice"):
+        parcel.append_column(Column(name, Integer))
+    for name in ("weight", "shipping_cost_tax_excl", "shipping_cost_tax_incl"):
+        parcel.append_column(Column(name, Decimal20()))
+    parcel.append_column(Column("date_add", DateTimeText()))
+    return tables
+
+
 class _Sold(NamedTuple):
     """An order as it was put together; ``details`` are the ids of its lines, in their order."""
 
@@ -67,6 +81,7 @@ class _Orders:
     def __init__(self, rows: ShopRows, tables: OrderTables, catalogue: Record, sales: Record) -> None:
         self._rows = rows
         self._tables = tables
+        self._shipping = _shipping_tables(rows)
         self._products = {product["id"]: product for product in catalogue["product"]}
         self._customers = {customer["id"]: customer for customer in sales["customer"]}
         self._countries = {one["id"]: one["iso_code"] for one in rows.organisation["country"]}
@@ -92,6 +107,7 @@ class _Orders:
         for state in order["states"]:
             key = self._rows.next_id(history)
             self._rows.add(history, id_order_history=key, id_order=order["id"], id_order_state=state)
+        self._add_parcel(order, totals)
 
     def add_slip(self, slip: Record) -> None:
         sold = self._sold[slip["order"]]
@@ -172,6 +188,21 @@ class _Orders:
             **totals.shipping.columns("total_shipping"),
             **totals.wrapping.columns("total_wrapping"),
             carrier_tax_rate=rate,
+        )
+
+    def _add_parcel(self, order: Record, totals: Totals) -> None:
+        parcel = self._shipping.order_carrier
+        self._rows.add(
+            parcel,
+            id_order_carrier=self._rows.next_id(parcel),
+            id_order=order["id"],
+            id_carrier=order.get("carrier", _DEFAULT_CARRIER),
+            id_order_invoice=0,
+            weight=digits(Decimal(0)),
+            shipping_cost_tax_excl=digits(totals.shipping.excl),
+            shipping_cost_tax_incl=digits(totals.shipping.incl),
+            tracking_number="",
+            date_add=self._rows.moment(order["days_ago"], "10:05:00"),
         )
 
     def _add_line(self, order: Record, line: Record, charged: Money, rates: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table
 
+from brekzsync.prestashop.stock.tables import stock_tables
 from brekzsync.prestashop.tables import ShopTables, shop_tables
 
 Record = Mapping[str, Any]  # one table of a TOML file
@@ -22,6 +23,7 @@ class ShopRows:
     def __init__(self, organisation: Record, now: datetime) -> None:
         self.organisation = organisation
         self.tables: ShopTables = shop_tables("ps_")
+        self.stock_tables = stock_tables("ps_", self.tables.metadata)
         self.by_table: defaultdict[Table, list[dict[str, Any]]] = defaultdict(list)
         local_now = now.astimezone(ZoneInfo(organisation["timezone"]))
         self.now = f"{local_now:%Y-%m-%d %H:%M:%S}"

@@ -75,6 +75,14 @@ class CodeTemplate:
             return values[0]
         return self._pattern.format(*values)
 
+    def fill_all(self, columns: Sequence[Sequence[str]]) -> Sequence[str]:
+        """``fill`` for many combinations, given each field's values."""
+        if self._is_bare:
+            return columns[0]
+        if any("" in column for column in columns):
+            return list(map(self.fill, zip(*columns, strict=True)))
+        return list(map(self._pattern.format, *columns))
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns a code stands in as it is (``table.column``); empty when it is put together.

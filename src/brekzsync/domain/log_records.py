@@ -9,6 +9,7 @@ from typing import NamedTuple
 from brekzsync.domain.eligibility import Criterion
 from brekzsync.domain.items import Item
 from brekzsync.domain.ledger import IN_DOUBT, LedgerEntry
+from brekzsync.domain.log_documents import shipment_summary, stock_summary
 from brekzsync.domain.orders.summaries import summary
 from brekzsync.domain.sync_flows import FLOWS, LogType, show_key
 
@@ -23,6 +24,9 @@ class LogStatus(StrEnum):
 
 ORDER_TYPES = (LogType.ORDER, LogType.REFUND)
 """Records that are sales orders for the target, and go out once."""
+
+SHOP_TYPES = (LogType.INVENTORY, LogType.SHIPMENT)
+"""Records that the shop is given."""
 
 
 class PendingReason(StrEnum):
@@ -88,12 +92,13 @@ _MEANS = {
     PendingReason.WAITING_TO_RETRY: "It is offered again when its time has come.",
     PendingReason.IN_DOUBT: "A run broke off while it was on its way; the next run sends it again.",
     PendingReason.FLOW_DISABLED: "Its flow is switched off.",
-    PendingReason.NOT_CONFIGURED: "Its target is not in the configuration.",
+    PendingReason.NOT_CONFIGURED: "The configuration does not speak of its target, or of its flow.",
     "order_not_in_erp": "Its order is not in the ERP yet; it goes once that is.",
     "no_longer_due": "The shop canceled it before it was sent; it goes when it is due again.",
     "changed_after_export": "The target has it; the shop changed it since then.",
     "canceled_after_export": "The target has it; the shop canceled it since then.",
     "outcome_unknown": "It was handed out, and nobody knows what became of it.",
+    "sold_meanwhile": "It was sold again and again while it was written; the next sweep compares it once more.",
     "deleted": "It was deleted in the shop; what was acknowledged of it ended.",
     f"became_{Criterion.NOT_EXCLUDED}": "It was excluded; what was acknowledged of it ended.",
     f"became_{Criterion.NOT_BUNDLE_COMPONENT}": "It became part of a bundle; what was acknowledged of it ended.",
@@ -101,11 +106,11 @@ _MEANS = {
 }
 
 
-def meaning(told: Told) -> str:
-    """A sentence on a record: what is the matter with it, what it waits for, or that all is well."""
+def meaning(told: Told, who: str = "The target") -> str:
+    """A sentence on a record: what is the matter with it, what it waits for, or that all is well; ``who`` has it."""
     if told.status is LogStatus.PENDING:
         return _MEANS.get(told.reason or "", "It waits for the next run.")
-    otherwise = f"It failed: {told.reason}." if told.status is LogStatus.FAILED else "The target has it."
+    otherwise = f"It failed: {told.reason}." if told.status is LogStatus.FAILED else f"{who} has it."
     return told.message or _MEANS.get(told.reason or "", otherwise)
 
 
@@ -192,11 +197,15 @@ def log_record(row: LogRow, *, now: int, hold: PendingReason | None = None) -> L
 
 
 def _info(row: LogRow) -> str:
-    """The item or the order as the target has it, else the key."""
+    """What the record is, as the target has it, else its key."""
     key = show_key(row.flow, row.entry.key)
     if row.document is None:
         return key
-    if FLOWS[row.flow].log_type in ORDER_TYPES:
+    log_type = FLOWS[row.flow].log_type
+    if log_type in ORDER_TYPES:
         return summary(row.document) or key
+    if log_type in SHOP_TYPES:
+        told_of = stock_summary if log_type is LogType.INVENTORY else shipment_summary
+        return told_of(row.document) or key
     item = Item.from_stored(row.document)
     return ": ".join(part for part in (item.code, item.description) if part)

@@ -20,7 +20,7 @@ class LogType(StrEnum):
 
 
 class SyncFlow(NamedTuple):
-    """``name`` is what the state keeps and people type, ``command`` what runs it.
+    """``name`` is what the state keeps and people type, ``command`` what runs it, ``done`` what became of a record.
 
     Without combinations a key is one number for people, and the second one inside is 0. One that may be left
     unused is missed by nobody before its first run.
@@ -32,6 +32,7 @@ class SyncFlow(NamedTuple):
     label: str
     has_combinations: bool = False
     may_be_unused: bool = False
+    done: str = "exported"
 
 
 FLOWS = {
@@ -40,6 +41,23 @@ FLOWS = {
         SyncFlow("product", LogType.PRODUCT, "products export", "Products → ERP", has_combinations=True),
         SyncFlow("order", LogType.ORDER, "orders export", "Orders → ERP", may_be_unused=True),
         SyncFlow("refund", LogType.REFUND, "refunds export", "Refunds → ERP", may_be_unused=True),
+        SyncFlow(
+            "stock",
+            LogType.INVENTORY,
+            "stock sweep",
+            "Stock → shop",
+            has_combinations=True,
+            may_be_unused=True,
+            done="written",
+        ),
+        SyncFlow(
+            "shipment",
+            LogType.SHIPMENT,
+            "shipments import",
+            "Shipments → shop",
+            may_be_unused=True,
+            done="imported",
+        ),
     )
 }
 """By name, in the order people read them."""

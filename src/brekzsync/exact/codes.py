@@ -10,8 +10,7 @@ SQLite compares byte for byte; there the function is the only way, and an ERP on
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BindParameter, ColumnElement, String, bindparam, func
 
@@ -34,15 +33,33 @@ def _list_of(name: str) -> BindParameter[Any]:
     return bindparam(name, expanding=True, type_=String())
 
 
-def batches(codes: Iterable[str]) -> Iterator[list[str]]:
-    """``codes`` in lists of at most ``BATCH`` parameters, every code in each of its spellings, none twice.
+class Batch(NamedTuple):
+    """Codes to ask for in one statement: as they are compared, and in each way the ERP may have written them."""
 
-    What comes back must be compared again (``normalise_code``): a character the ERP's code page lacks became
-    a question mark on its way.
+    wanted: frozenset[str]
+    spellings: list[str]
+
+
+def batches(codes: Iterable[str]) -> Iterator[Batch]:
+    """``codes`` in statements of at most ``BATCH`` parameters; each code, normalised, is in one of them only.
+
+    What comes back must be compared again, with ``wanted`` of its own batch: a character the ERP's code page lacks
+    became a question mark on its way, and a collation that takes two codes for one would else give a row twice.
     """
-    spellings = iter(dict.fromkeys(spelling for code in codes for spelling in _spellings(code)))
-    while batch := list(islice(spellings, BATCH)):
-        yield batch
+    wanted: dict[str, dict[str, None]] = {}
+    for code in codes:
+        if normalised := normalise_code(code):
+            wanted.setdefault(normalised, {}).update(dict.fromkeys(_spellings(code)))
+    several: list[str] = []
+    spellings: dict[str, None] = {}
+    for normalised, ways in wanted.items():
+        if len(spellings) + len(ways) > BATCH and several:
+            yield Batch(frozenset(several), list(spellings))
+            several, spellings = [], {}
+        several.append(normalised)
+        spellings.update(ways)
+    if several:
+        yield Batch(frozenset(several), list(spellings))
 
 
 def _spellings(code: str) -> Iterator[str]:
@@ -51,10 +68,7 @@ def _spellings(code: str) -> Iterator[str]:
     Beyond ASCII also with its own letters, and with small ones: the ERP may not take ``SS`` for ``ß``, and
     SQLite's UPPER, which knows only A to Z, leaves an ``ä`` of the ERP small.
     """
-    normalised = normalise_code(code)
-    if not normalised:
-        return
-    yield normalised
+    yield normalise_code(code)
     if not code.isascii():
         yield _upper_ascii(code.strip())
         yield _upper_ascii(code.strip().lower())

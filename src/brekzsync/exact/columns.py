@@ -22,13 +22,12 @@ def missing_columns(connection: Connection, table: Table) -> frozenset[str]:
 
     Asked once per connection, so that a long-lived program notices an update of the ERP when it reconnects.
     """
-    kept = connection.info.get(_KEPT + table.fullname)
-    if kept is None:
+    there = connection.info.get(_KEPT + table.fullname)
+    if there is None:
         rows = connection.execute(columns_of(connection.dialect.name), names_of(table)).scalars()
-        there = {str(name).lower() for name in rows}
-        kept = frozenset(column.name for column in table.c if column.name.lower() not in there)
-        connection.info[_KEPT + table.fullname] = kept
-    return kept
+        there = frozenset(str(name).lower() for name in rows)
+        connection.info[_KEPT + table.fullname] = there
+    return frozenset(column.name for column in table.c if column.name.lower() not in there)
 
 
 def columns_of(dialect: str) -> Select[Any]:

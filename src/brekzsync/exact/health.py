@@ -24,6 +24,7 @@ from brekzsync.domain.findings import Check, Finding, passed, skipped, warning
 from brekzsync.errors import AccessDenied, ConfigurationError
 from brekzsync.exact.columns import missing_columns
 from brekzsync.exact.connection import connect_erp, erp_errors, named
+from brekzsync.exact.deliveries import DeliveryRepository
 from brekzsync.exact.tables import globe_tables, is_optional
 
 TIMEOUT = 4.0  # seconds; asked twice, so that a dead host is known to be dead within ten
@@ -35,9 +36,11 @@ _UNREAD = frozenset({"ID", "sysmodified", "timestamp"})
 class ErpHealth:
     """The checks of one administration's database; ``dispose`` when they are done."""
 
-    def __init__(self, url: str, target: str = "") -> None:
+    def __init__(self, url: str, target: str = "", tracking: str = "") -> None:
+        """``tracking`` is the column that tracking numbers are read from, as ``orkrg.freefield1``, if any."""
         self._url = url
         self._target = target
+        self._tracking = tracking
         self._address = make_url(url)
         self._is_file = self._address.get_backend_name() == "sqlite"
         self._tables = globe_tables(self._address.get_backend_name())
@@ -97,6 +100,8 @@ class ErpHealth:
                 self._read_nothing_of(connection, table)
             with erp_errors(self._address):
                 lacking = sorted(missing_columns(connection, self._tables.items) - _UNREAD)
+        if self._tracking and self._engine is not None:
+            DeliveryRepository(self._engine, self._tracking).check_tracking()
         count = len(self._tables.everywhere())
         if not lacking:
             return passed(f"All {count} tables can be read.")

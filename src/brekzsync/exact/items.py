@@ -51,13 +51,12 @@ class ItemRepository:
         Compared as everywhere, trimmed and upper-cased. An item whose code begins with a blank, which Globe
         never makes, is found by ``stream`` only.
         """
-        wanted = {normalise_code(code) for code in codes}
         found: dict[str, ErpItem] = {}
         with erp_errors(self._engine.url), self._engine.connect() as connection:
             statement = some_items(self._tables, missing_columns(connection, self._tables.items))
             for batch in batches(codes):
-                for item in _items(connection.execute(statement, {"codes": batch}).all()):
-                    if (code := normalise_code(item.code)) in wanted:
+                for item in _items(connection.execute(statement, {"codes": batch.spellings}).all()):
+                    if (code := normalise_code(item.code)) in batch.wanted:
                         found.setdefault(code, item)
         return found
 

@@ -32,14 +32,13 @@ class PriceListRepository:
 
         Lines of item groups and prices agreed with one customer are not among them.
         """
-        wanted = {normalise_code(code) for code in codes}
         days = {"today": today, "tomorrow": today + timedelta(days=1)}
         with erp_errors(self._engine.url, NEEDED), self._engine.connect() as connection:
             statement = valid_lines(self._tables)
             for batch in batches(codes):
-                for row in connection.execute(statement, {"codes": batch, **days}):
+                for row in connection.execute(statement, {"codes": batch.spellings, **days}):
                     line = _line(row)
-                    if line.code in wanted:
+                    if line.code in batch.wanted:
                         yield line
 
 

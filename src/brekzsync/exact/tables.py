@@ -17,18 +17,21 @@ from sqlalchemy import (
     Column,
     DateTime,
     Float,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     SmallInteger,
     String,
     Table,
+    func,
 )
 
 OPTIONAL: Final = {"optional": True}
 
 CODE_LENGTH: Final = 30
 WAREHOUSE_LENGTH: Final = 4
+FREE_LENGTH: Final = 75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,7 @@ def globe_tables(dialect: str) -> GlobeTables:
     def table(name: str, *columns: Column[Any]) -> Table:
         return Table(name, metadata, *columns)
 
-    return GlobeTables(
+    tables = GlobeTables(
         dialect=dialect,
         metadata=metadata,
         items=_items(table),
@@ -73,6 +76,18 @@ def globe_tables(dialect: str) -> GlobeTables:
         **_deliveries(table),
         **_price_lists(table),
     )
+    if dialect == "sqlite":
+        _index_codes(tables)
+    return tables
+
+
+def _index_codes(tables: GlobeTables) -> None:
+    """What Globe's own indexes on these columns are for SQL Server, which compares codes without a function; so that
+    a page of items of a SQLite ERP is looked up too."""
+    for column in (tables.items.c.ItemCode, tables.gbkmut.c.artcode, tables.orsrg.c.artcode):
+        Index(f"{column.table.name}_code", func.upper(func.trim(column)))
+    for column in (tables.orkrg.c.docnumber, tables.orhkrg.c.docnumber):
+        Index(f"{column.table.name}_reference", func.upper(func.trim(column)))
 
 
 _Declare = Callable[..., Table]
@@ -96,6 +111,13 @@ def _changes() -> list[Column[Any]]:
     return [Column("sysmodified", DateTime), Column("timestamp", LargeBinary(8))]
 
 
+def _free_fields(count: int) -> list[Column[Any]]:
+    """What an administration may use as it likes; read only where the configuration names one."""
+    return [
+        Column(f"freefield{number}", String(FREE_LENGTH), info=OPTIONAL) for number in range(1, count + 1)
+    ]
+
+
 def _items(table: _Declare) -> Table:
     return table(
         "Items",
@@ -105,6 +127,7 @@ def _items(table: _Declare) -> Table:
         Column("Condition", CHAR(1)),
         Column("IsSalesItem", Boolean),
         Column("IsStockItem", Boolean, info=OPTIONAL),
+        Column("IsExplodeItem", Boolean, info=OPTIONAL),  # a kit: taken apart when it is sold
         Column("SalesPackagePrice", Float, info=OPTIONAL),
         Column("SalesVatCode", String(3), info=OPTIONAL),
         Column("GTIN", String(20), info=OPTIONAL),  # newer releases only
@@ -138,6 +161,7 @@ def _orders(table: _Declare) -> dict[str, Table]:
             Column("afgehandld", Boolean),
             Column("fiattering", CHAR(1)),
             Column("ordbv_afgd", SmallInteger),
+            *_free_fields(5),
             *_changes(),
         ),
         "orsrg": table(
@@ -149,6 +173,7 @@ def _orders(table: _Declare) -> dict[str, Table]:
             Column("esr_aantal", Float),
             Column("aant_gelev", Float),
             Column("aant_fakt", Float),
+            Column("unitfactor", Float, info=OPTIONAL),  # pieces in one of the line's unit
             Column("afldat", DateTime),
             *_changes(),
         ),
@@ -166,6 +191,8 @@ def _deliveries(table: _Declare) -> dict[str, Table]:
             Column("pakbon_dat", DateTime),
             Column("levwijze", String(3)),
             Column("colli", SmallInteger),
+            *_free_fields(3),
+            Column("ExternalNumber", String(FREE_LENGTH), info=OPTIONAL),
             Column("timestamp", LargeBinary(8)),
         ),
         "orhsrg": table(

@@ -64,10 +64,15 @@ def ascending(stream: Iterable[Source], name: str) -> Iterator[tuple[Source, Pro
     for record in stream:
         key = record.key
         if key <= last:
-            raise OutOfOrder(
-                f"The {name} gave {format_key(key)} after {format_key(last)}: its order cannot be trusted, so"
-                " nothing was judged deleted.",
-                hint="Check that id columns are integers and that no second run changes the same database.",
-            )
+            raise out_of_order(name, key, last)
         last = key
         yield record, key
+
+
+def out_of_order(name: str, key: ProductKey, last: ProductKey) -> OutOfOrder:
+    """The error for a stream that gave ``key`` after ``last``."""
+    return OutOfOrder(
+        f"The {name} gave {format_key(key)} after {format_key(last)}: its order cannot be trusted, so"
+        " nothing was judged deleted.",
+        hint="Check that id columns are integers and that no second run changes the same database.",
+    )

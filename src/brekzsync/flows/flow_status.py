@@ -58,7 +58,13 @@ class FlowState(Protocol):
 
 
 def health(
-    state: FlowState, flow: SyncFlow, target: str, *, overdue_after: timedelta, now: datetime
+    state: FlowState,
+    flow: SyncFlow,
+    target: str,
+    *,
+    is_configured: bool = True,
+    overdue_after: timedelta,
+    now: datetime,
 ) -> FlowHealth:
     """How this flow to this target is; nothing is written and no lock is taken from anyone."""
     last_run, is_at_work = _last_run(state, flow.name, target)
@@ -66,6 +72,7 @@ def health(
     return FlowHealth(
         flow=flow,
         target=target,
+        is_configured=is_configured,
         switch=state.switches.find(flow.name, target),
         last_run=last_run,
         last_success_at=None if success is None else success.finished_at,

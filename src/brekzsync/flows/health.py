@@ -49,6 +49,7 @@ class FlowHealth:
     """One flow and target as ``now`` finds them. ``backlog`` counts what waits and what failed.
 
     ``is_at_work`` is what the lock says; ``last_run`` is then the run that holds it, once it is on record.
+    ``is_configured``: the configuration says anything of it.
     """
 
     flow: SyncFlow
@@ -60,6 +61,7 @@ class FlowHealth:
     backlog: Mapping[str, int]
     overdue_after: timedelta
     now: datetime
+    is_configured: bool = True
 
     @property
     def is_enabled(self) -> bool:
@@ -83,12 +85,12 @@ class FlowHealth:
 
     @property
     def overdue(self) -> Overdue | None:
-        """Why it is overdue, None when it is not, or is switched off or not used at all.
+        """Why it is overdue, None when it is not, or is switched off, not configured or not used at all.
 
         A run that failed for some records came to its end. A flow that was off until a moment ago has as
         long as any other to run again.
         """
-        if not self.is_enabled or not self.is_used:
+        if not (self.is_enabled and self.is_configured and self.is_used):
             return None
         if self.is_at_work:
             run = self.run_at_work

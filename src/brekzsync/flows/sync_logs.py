@@ -9,8 +9,10 @@ from typing import Any, NamedTuple, Protocol
 from brekzsync.domain.items import Item
 from brekzsync.domain.keys import ProductKey, WantedId, format_key, parse_id
 from brekzsync.domain.ledger import LedgerEntry
+from brekzsync.domain.log_documents import json_fields
 from brekzsync.domain.log_records import (
     ORDER_TYPES,
+    SHOP_TYPES,
     HandedOut,
     LogAttempt,
     LogQuery,
@@ -20,7 +22,7 @@ from brekzsync.domain.log_records import (
     log_record,
 )
 from brekzsync.domain.orders.summaries import order_fields
-from brekzsync.domain.sync_flows import FLOWS, LogType
+from brekzsync.domain.sync_flows import FLOWS, LogType, SyncFlow
 from brekzsync.errors import InvalidInput
 from brekzsync.flows.frame import milliseconds
 from brekzsync.flows.ports import Clock
@@ -33,9 +35,24 @@ Position = tuple[int, int, int, int]
 
 ATTEMPTS_SHOWN = 20
 _NEAR = 5
-_TELLS = dict.fromkeys((None, *LogType), "products diagnose {}") | {
-    flow.log_type: f"{flow.command} {{}} --dry-run" for flow in FLOWS.values() if not flow.has_combinations
-}
+_WHOLE_NUMBERS = {flow.log_type for flow in FLOWS.values() if not flow.has_combinations}
+"""The kinds of record whose key is one number."""
+
+
+def _told(flow: SyncFlow) -> str:
+    return "sent" if flow.done == "exported" else flow.done
+
+
+_TELLS = (
+    dict.fromkeys((None, *LogType), "`brekzsync products diagnose {}` tells why it was never sent.")
+    | {
+        flow.log_type: f"`brekzsync {flow.command} {{}} --dry-run` tells why it was never {_told(flow)}."
+        for flow in FLOWS.values()
+        if not flow.has_combinations
+    }
+    | {LogType.INVENTORY: "Nothing was ever written for it; `brekzsync stock diff` compares it now."}
+)
+"""Where to look for a record the logs do not know, with its key put in."""
 _CURSOR = re.compile(r"([0-9]{1,16})\.([0-9]{1,9})\.([0-9]{1,10})\.([0-9]{1,10})", re.ASCII)
 
 
@@ -140,6 +157,8 @@ def document_fields(log_type: LogType, document: str | None) -> dict[str, Any] |
         return None
     if log_type in ORDER_TYPES:
         return order_fields(document)
+    if log_type in SHOP_TYPES:
+        return json_fields(document) or None
     item = Item.from_stored(document)
     fields = {name: value for name, value in item._asdict().items() if value}
     return fields | ({"translations": item.translated()} if item.translations else {})
@@ -166,7 +185,7 @@ def rows_of(store: LogStore, query: LogQuery, words: Sequence[str], consequence:
 def _wanted(word: str, log_type: LogType | None) -> WantedId:
     try:
         wanted = parse_id(word)
-        if log_type in ORDER_TYPES and wanted.id_product_attribute is not None:
+        if log_type in _WHOLE_NUMBERS and wanted.id_product_attribute is not None:
             raise ValueError(f"{word.strip()!r} is not an id of {log_type}s: give a number such as 12")
         return wanted
     except ValueError as error:
@@ -182,7 +201,7 @@ def _unknown(
 ) -> InvalidInput:
     words = ", ".join(word for word, _ in unknown)
     near = list(dict.fromkeys(format_key(key) for _, keys in unknown for key in keys))
-    hint = f"`brekzsync {_TELLS[log_type]}` tells why it was never sent.".format(unknown[0][0])
+    hint = _TELLS[log_type].format(unknown[0][0])
     if near:
         hint = f"Near it: {', '.join(near[:_NEAR])}. {hint}"
     return InvalidInput(

@@ -350,7 +350,8 @@ def close(connection: Connection) -> None:
     try:
         connection.close()
     except SQLAlchemyError:  # the server is gone; there is nothing left to close
-        connection.invalidate()
+        if not connection.closed:
+            connection.invalidate()
 
 
 def _shop_error(number: int | None, text: str, shown: str) -> BrekzsyncError:

@@ -42,7 +42,11 @@ _STOCK_HOOKS = ("actionupdatequantity", "updatequantity")  # the second is its n
 
 
 class ShopHealth:
-    """The checks of one PrestaShop database; ``dispose`` when they are done."""
+    """The checks of one PrestaShop database; ``dispose`` when they are done.
+
+    ``writes_stock``: its own user does, ``passes_hooks``: some user writes it into the database,
+    ``records_movements``: with the movements.
+    """
 
     def __init__(
         self,
@@ -51,6 +55,8 @@ class ShopHealth:
         clock: Callable[[], datetime],
         *,
         writes_stock: bool,
+        passes_hooks: bool | None = None,
+        records_movements: bool = False,
         reads_orders: bool = False,
     ) -> None:
         self._url = url
@@ -60,6 +66,8 @@ class ShopHealth:
         self._options = options
         self._clock = clock
         self._writes_stock = writes_stock
+        self._passes_hooks = writes_stock if passes_hooks is None else passes_hooks
+        self._records_movements = records_movements
         self._tables = shop_tables(options.table_prefix)
         self._reads_orders = reads_orders
         self._order_tables = order_tables(options.table_prefix)
@@ -112,11 +120,15 @@ class ShopHealth:
         database = ShopDatabase(self._url, connect_timeout=CONNECT_TIMEOUT)  # its session takes on roles
         try:
             with database.snapshot() as snapshot:
-                grants = parse_grants(_grant_lines(snapshot))
+                grants = parse_grants(grant_lines(snapshot))
         finally:
             database.dispose()
         stock = f"{self._options.table_prefix}stock_available"
-        needed = [Grant(frozenset({"INSERT", "UPDATE"}), self._name, stock)] if self._writes_stock else []
+        needed = (
+            stock_rights(self._options.table_prefix, self._name, movements=self._records_movements)
+            if self._writes_stock
+            else []
+        )
         spare = beyond_reading(grants, self._name, needed)
         if spare:
             return warning(
@@ -126,7 +138,7 @@ class ShopHealth:
         if needed and not allows(grants, "UPDATE", self._name, stock):
             return warning(
                 f'[stock] write_via is "database", and the shop\'s user may not write {stock}.',
-                f"GRANT SELECT, INSERT, UPDATE ON `{self._name}`.`{stock}` TO that user,"
+                f"GRANT SELECT, UPDATE ON `{self._name}`.`{stock}` TO that user,"
                 ' or set write_via = "webservice".',
             )
         return passed("The user can write nothing" + (f" but {stock}." if needed else "."))
@@ -206,7 +218,7 @@ class ShopHealth:
 
     def stock_hooks(self) -> Finding:
         """Who would not hear of stock that is written past PrestaShop."""
-        if not self._writes_stock:
+        if not self._passes_hooks:
             return skipped("Stock goes through the webservice, which tells every module.")
         with self._database.snapshot() as snapshot:
             try:
@@ -226,7 +238,7 @@ class ShopHealth:
         )
 
     def _refuse_unreadable(self, snapshot: Snapshot, tables: Sequence[Table]) -> None:
-        refused = [table.name for table in tables if _is_refused(snapshot, table)]
+        refused = [table.name for table in tables if is_refused(snapshot, table)]
         if refused:
             raise AccessDenied(
                 f"The shop's user may not read {', '.join(refused[:5])}{_more(refused)}.",
@@ -249,6 +261,12 @@ class ShopHealth:
             )
 
 
+def stock_rights(prefix: str, database: str, *, movements: bool) -> list[Grant]:
+    """What a user who writes stock may do besides reading."""
+    rights = {"stock_available": {"INSERT", "UPDATE"}} | ({"stock_mvt": {"INSERT"}} if movements else {})
+    return [Grant(frozenset(some), database, f"{prefix}{table}") for table, some in rights.items()]
+
+
 def slots(url: str, options: ShopOptions, clock: Callable[[], datetime]) -> Finding:
     """An export to one target can begin: its language slots and its excluding column are there as well."""
     shop = Shop(ShopDatabase(url, connect_timeout=CONNECT_TIMEOUT), options)
@@ -261,7 +279,7 @@ def slots(url: str, options: ShopOptions, clock: Callable[[], datetime]) -> Find
     return passed(f"Slots that are filled: {', '.join(filled) or 'none'}.")
 
 
-def _is_refused(snapshot: Snapshot, table: Table) -> bool:
+def is_refused(snapshot: Snapshot, table: Table) -> bool:
     columns = [column for column in table.columns if column.name not in OPTIONAL_COLUMNS]
     try:
         snapshot.rows(select(*columns).where(false()))
@@ -272,7 +290,7 @@ def _is_refused(snapshot: Snapshot, table: Table) -> bool:
     return False
 
 
-def _grant_lines(snapshot: Snapshot) -> list[str]:
+def grant_lines(snapshot: Snapshot) -> list[str]:
     """``SHOW GRANTS`` with those of every role the user could take on, which the session then may have."""
     lines = _shown_lines(snapshot, text("SHOW GRANTS"))
     for name, host in granted_roles(lines):

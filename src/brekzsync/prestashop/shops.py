@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 
 from brekzsync.domain.specific_prices import DEFAULT_PRIORITIES, Visitor
 from brekzsync.errors import ConfigurationError
 from brekzsync.prestashop.connection import Snapshot, number
-from brekzsync.prestashop.orders.tables import OrderTables
 from brekzsync.prestashop.tables import ShopTables
 
 _SETTINGS = (
@@ -59,7 +58,13 @@ class DataShop:
         )
 
 
-def check_tables(snapshot: Snapshot, tables: ShopTables | OrderTables, prefix: str) -> dict[str, set[str]]:
+class Tables(Protocol):
+    """Tables of a shop, with the columns that are read."""
+
+    def all(self) -> list[Table]: ...
+
+
+def check_tables(snapshot: Snapshot, tables: Tables, prefix: str) -> dict[str, set[str]]:
     """The columns of every table brekzsync reads, by full table name.
 
     Raises ConfigurationError naming what is missing, and the prefix that would fit if there is one.

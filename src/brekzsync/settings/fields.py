@@ -105,8 +105,12 @@ def _check_networks(values: list[str]) -> list[str]:
 
 
 ShopDatabase = Annotated[SecretStr, _database("mysql", "mariadb", "sqlite")]
+OptionalShopDatabase = Annotated[SecretStr, _database("mysql", "mariadb", "sqlite", optional=True)]
 ErpDatabase = Annotated[SecretStr, _database("mssql", "sqlite", optional=True)]
 StateDatabase = Annotated[SecretStr, _database("sqlite", "mysql", "mariadb", "postgresql")]
+OptionalStateDatabase = Annotated[
+    SecretStr, _database("sqlite", "mysql", "mariadb", "postgresql", optional=True)
+]
 FilePath = Annotated[Path, AfterValidator(_anchor)]
 OptionalPath = Annotated[FilePath | None, BeforeValidator(_none_if_empty)]
 TablePrefix = Annotated[str, matching(r"[A-Za-z0-9_]*", "may hold only letters, digits and underscores")]

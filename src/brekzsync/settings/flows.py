@@ -8,10 +8,18 @@ from pathlib import Path
 from string import Formatter
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from brekzsync.settings.exact_xml import ItemCode
-from brekzsync.settings.fields import Duration, FilePath, OptionalPath, Percentage, Section, matching
+from brekzsync.settings.fields import (
+    Duration,
+    FilePath,
+    OptionalPath,
+    OptionalShopDatabase,
+    Percentage,
+    Section,
+    matching,
+)
 
 ITEM_CODE_FIELDS = ("reference", "product_reference", "ean13", "key", "id_product", "id_product_attribute")
 
@@ -106,6 +114,11 @@ class ProductsSettings(Section):
         default=timedelta(hours=1),
         description="`status` calls the flow overdue when no run has come to its end for longer than this.",
     )
+
+    @property
+    def is_in_use(self) -> bool:
+        """Products are what brekzsync is for: they need no word of the configuration."""
+        return True
 
     @property
     def acknowledged_by(self) -> Literal["delivery", "result"]:
@@ -247,18 +260,81 @@ class StockSettings(Section):
         description="The shops to write, each with its warehouses and share; empty: the data shop.",
         examples=['{ NL = { warehouses = ["1"], share = "100%" } }'],
     )
+    database: OptionalShopDatabase = Field(
+        default=SecretStr(""),
+        description='SQLAlchemy URL of a user who may write stock, for write_via = "database"; empty: that of [shop].',
+        examples=['"mysql://stockwriter:secret@localhost/prestashop"'],
+    )
     max_change: Percentage = Field(
         default=Decimal("0.3"),
         description="A sweep that would change more of the items than this stops before it writes.",
         examples=['"30%"'],
     )
+    fractions: Literal["floor", "half_up", "refuse"] = Field(
+        default="floor",
+        description="What becomes of parts of a piece: cut off, rounded, or left to a person.",
+    )
+    negatives: Literal["zero", "keep"] = Field(
+        default="zero",
+        description="Whether a shop shows less than nothing where more was sold than there is.",
+    )
+    movement_employee: int = Field(
+        default=0,
+        ge=0,
+        description='With write_via = "database": the employee (id_employee) whose stock movements are recorded, as'
+        " PrestaShop does for people; 0: none, as it does for its webservice.",
+    )
+    overdue_after: Duration = Field(
+        default=timedelta(hours=26),
+        description="`status` calls the flow overdue when no sweep has come to its end for longer than this.",
+    )
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether the configuration says anything of stock: the nightly sweep does nothing otherwise."""
+        return bool(self.model_fields_set)
 
 
 class ShipmentsSettings(Section):
     """ERP deliveries that become order states and tracking numbers."""
 
+    shipped_state: int = Field(
+        default=4, ge=1, description="Order state of an order that was delivered whole (id_order_state)."
+    )
+    partial_state: int = Field(
+        default=0,
+        ge=0,
+        description="Order state of an order that was delivered in part (id_order_state); 0: it stays as it is.",
+    )
+    beyond_states: list[int] = Field(
+        default=[4, 5, 6, 7, 8],
+        description="Order states that a delivery never moves an order out of (id_order_state).",
+    )
+    tracking: Annotated[
+        str,
+        matching(
+            r"(?:(?:orkrg|orhkrg)\.[A-Za-z_][A-Za-z0-9_]*)?",
+            'must be orkrg.COLUMN or orhkrg.COLUMN, such as "orhkrg.ExternalNumber"',
+        ),
+    ] = Field(
+        default="",
+        description="Where Exact keeps tracking numbers (no column of its own is known); empty: none are taken over.",
+        examples=['"orkrg.freefield1"'],
+    )
+    send_email: bool = Field(
+        default=False, description="Whether the shop mails its customer when the order's state changes."
+    )
+    overdue_after: Duration = Field(
+        default=timedelta(hours=26),
+        description="`status` calls the flow overdue when no run has come to its end for longer than this.",
+    )
     first_run_limit: int = Field(
         default=50,
         ge=0,
         description="More due shipments than this with an empty ledger need --baseline or --force.",
     )
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether the configuration says anything of shipments: the cron entry does nothing otherwise."""
+        return bool(self.model_fields_set)

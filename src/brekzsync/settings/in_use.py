@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-UNUSED_SECTIONS = ("stock", "shipments", "marketplace", "inbox", "notify")
-UNUSED_KEYS = {
-    "shop": ("webservice_url", "webservice_key"),
-    "erp": ("warehouses", "safety_margin"),
-}
+UNUSED_SECTIONS = ("marketplace", "notify")
+UNUSED_KEYS: dict[str, tuple[str, ...]] = {}
 # Of an otherwise unused section, the keys that do matter.
 USED_KEYS: dict[str, tuple[str, ...]] = {}
 

@@ -40,7 +40,12 @@ def find_field(location: Sequence[str | int]) -> FieldInfo | None:
 
 def is_secret(field: FieldInfo | None) -> bool:
     """Whether a key's value must never be shown."""
-    return field is not None and _bare(field.annotation) is SecretStr
+    if field is None:
+        return False
+    annotation = _bare(field.annotation)
+    if get_origin(annotation) is list:
+        annotation = _bare(get_args(annotation)[0])
+    return annotation is SecretStr
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -14,7 +14,7 @@ from brekzsync.settings.database_urls import is_database_url, passwords_in
 from brekzsync.settings.exact_xml import ExactXmlSettings
 from brekzsync.settings.fields import Section
 from brekzsync.settings.flows import OrdersSettings, ProductsSettings, ShipmentsSettings, StockSettings
-from brekzsync.settings.services import AgentSettings, InboxSettings, ServeSettings
+from brekzsync.settings.services import AgentSettings, ExactOnlineSettings, InboxSettings, ServeSettings
 from brekzsync.settings.systems import (
     ErpSettings,
     LogSettings,
@@ -36,6 +36,8 @@ class TargetSettings(Section):
     exact_xml: ExactXmlSettings = Field(default_factory=ExactXmlSettings)
     products: ProductsSettings = Field(default_factory=ProductsSettings)
     orders: OrdersSettings = Field(default_factory=OrdersSettings)
+    stock: StockSettings = Field(default_factory=StockSettings)
+    shipments: ShipmentsSettings = Field(default_factory=ShipmentsSettings)
 
 
 def _check_target_names(targets: dict[str, TargetSettings]) -> dict[str, TargetSettings]:
@@ -62,6 +64,7 @@ class Settings(Section):
     shipments: ShipmentsSettings = Field(default_factory=ShipmentsSettings)
     marketplace: MarketplaceSettings = Field(default_factory=MarketplaceSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
+    exact_online: ExactOnlineSettings = Field(default_factory=ExactOnlineSettings)
     serve: ServeSettings = Field(default_factory=ServeSettings)
     agent: AgentSettings = Field(default_factory=AgentSettings)
     notify: NotifySettings = Field(default_factory=NotifySettings)
@@ -105,6 +108,8 @@ class Settings(Section):
                 "exact_xml": _overridden(self.exact_xml, target.exact_xml),
                 "products": _overridden(self.products, target.products),
                 "orders": _overridden(self.orders, target.orders),
+                "stock": _overridden(self.stock, target.stock),
+                "shipments": _overridden(self.shipments, target.shipments),
             }
         )
 
@@ -145,6 +150,6 @@ def _secrets_of(value: object) -> Iterator[str]:
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
             yield from _secrets_of(getattr(value, name))
-    elif isinstance(value, dict):
-        for entry in value.values():
+    elif isinstance(value, dict | list):
+        for entry in value.values() if isinstance(value, dict) else value:
             yield from _secrets_of(entry)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pydantic import Field, SecretStr, field_validator
 
-from brekzsync.settings.fields import Duration, Networks, Section
+from brekzsync.settings.fields import Duration, Networks, OptionalStateDatabase, Section, WebAddress
 
 
 class ServeSettings(Section):
@@ -46,8 +46,72 @@ class ServeSettings(Section):
         return value
 
 
+class WebhookSource(Section):
+    """One sender of Standard Webhooks."""
+
+    secrets: list[SecretStr] = Field(
+        description='Secrets it may sign with ("whsec_" and base64); several while one is being replaced.',
+        examples=['["whsec_..."]'],
+        min_length=1,
+    )
+    item_code: str = Field(
+        default="",
+        description="Where in its JSON the item code stands, as names joined by dots; empty: data.code, data.sku,"
+        " code or sku.",
+        examples=['"data.item.code"'],
+    )
+
+
 class InboxSettings(Section):
-    """Webhooks that were received and wait to be processed. It has no keys yet."""
+    """Webhooks that were received and wait to be processed."""
+
+    database: OptionalStateDatabase = Field(
+        default=SecretStr(""),
+        description="SQLAlchemy URL of the inbox; empty: beside the state (a SQLite state's file plus -inbox, else"
+        " the same database).",
+    )
+    exact_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Webhook secret of the Exact Online app; empty: its webhooks are refused.",
+    )
+    sources: dict[str, WebhookSource] = Field(
+        default={},
+        description="Senders of Standard Webhooks by the name in their address.",
+        examples=['{ warehouse = { secrets = ["whsec_..."] } }'],
+    )
+    max_body: int = Field(default=262_144, ge=1024, description="Bytes a webhook may have at most.")
+    tolerance: Duration = Field(
+        default=timedelta(minutes=5), description="How old, or early, a signed time may be."
+    )
+    max_per_minute: int = Field(
+        default=300_000, ge=1, description="Webhooks a minute from one source; more is a flood, and is shed."
+    )
+    max_backlog: int = Field(
+        default=500_000, ge=1, description="Unprocessed webhooks of one source; more is a flood, and is shed."
+    )
+    cool_down: Duration = Field(
+        default=timedelta(minutes=1), description="How long a source that flooded is told to wait at least."
+    )
+    attempts: int = Field(
+        default=8, ge=1, description="How often a record is tried before a person must look (dead)."
+    )
+    compare_all_every: Duration = Field(
+        default=timedelta(minutes=30),
+        description="How often at most webhooks that name no item make the whole stock be compared.",
+    )
+
+
+class ExactOnlineSettings(Section):
+    """Exact Online's REST API, asked which item a webhook of it means."""
+
+    url: WebAddress = Field(default="https://start.exactonline.nl/api/v1", description="Address of the API.")
+    division: int | None = Field(
+        default=None, ge=1, description="Number of the division.", examples=["123456"]
+    )
+    access_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Access token, kept fresh by whoever owns the app (see the how-to); empty: nothing is asked.",
+    )
 
 
 class AgentSettings(Section):

@@ -39,6 +39,8 @@ _TARGETS = """\
 #[targets.{name}.products]
 #output = "./outbox-{name}"
 #[targets.{name}.orders]
+#[targets.{name}.stock]
+#[targets.{name}.shipments]
 """
 _TARGET = "belgium"
 

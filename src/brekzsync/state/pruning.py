@@ -5,7 +5,8 @@ deleted long ago, or canceled before they were sent. What is still needed stays,
 
 - the newest attempt of a record that is failed now, which says since when;
 - of every flow and target the newest ended run (cron compares with it), the newest successful one (``status``
-  tells its age) and the newest that printed a summary (the next is due a day later);
+  tells its age), the newest that printed a summary (the next is due a day later), the first one and the newest
+  whole baseline (which say since when the flow takes care of what comes);
 - a run that is named by a ledger row, a version handed out or an attempt that stays;
 - the row of a deleted record while a force or a version handed out belongs to it;
 - every claim, and every version without a result.
@@ -33,6 +34,7 @@ from sqlalchemy import (
 
 from brekzsync.domain.sync_flows import PARTIAL_RUN
 from brekzsync.state.connection import Database
+from brekzsync.state.runs import WAS_BASELINE
 from brekzsync.state.tables import attempt, ledger, run, served
 
 BATCH_ROWS: Final = 500
@@ -131,6 +133,8 @@ def _old_run(before: int) -> ColumnElement[bool]:
         _newest_run(run.c.status != "running"),
         _newest_run(and_(run.c.status == "done", of_whole_flow)),
         _newest_run(run.c.summarised_at.is_not(None)),
+        _newest_run(WAS_BASELINE),
+        select(func.min(run.c.id)).group_by(run.c.flow, run.c.target).correlate(None),
         *(select(table.c.run_id).where(table.c.run_id.is_not(None)) for table in (ledger, served, attempt)),
     )
     return and_(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, func, insert, not_, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, insert, not_, select, update
 
 from brekzsync.domain.sync_flows import PARTIAL_RUN
 from brekzsync.state.connection import Database
@@ -24,6 +24,13 @@ _KILLED: Final[dict[str, Any]] = {
     "error_code": "killed",
     "error_message": "The run ended without a word: it was killed, or its machine stopped.",
 }
+
+
+WAS_BASELINE: Final = and_(
+    run.c.status == "done",
+    run.c.command.endswith(" --baseline", autoescape=True),  # of all records: a run of some ends otherwise
+)
+"""Whether a run took all there was as known."""
 
 
 class RunHandle(NamedTuple):
@@ -175,6 +182,14 @@ class Runs:
         statement = select(run).where(run.c.flow == flow, run.c.target == target, run.c.status == "done")
         return self._one(statement.where(not_(run.c.command.endswith(PARTIAL_RUN, autoescape=True))))
 
+    def began(self, flow: str, target: str) -> datetime | None:
+        """Since when the flow takes care of what comes: its last whole baseline, else its first run; None before it."""
+        of_flow = select(run).where(run.c.flow == flow, run.c.target == target)
+        baseline = self._one(of_flow.where(WAS_BASELINE))
+        if baseline is None:
+            baseline = self._one(of_flow, first=True)
+        return None if baseline is None else baseline.started_at
+
     def summarise(self, handle: RunHandle, at: datetime) -> None:
         """Note that this run printed the summary of the day."""
         self._update(handle, {"summarised_at": to_milliseconds(at)}, durable=True)
@@ -190,9 +205,10 @@ class Runs:
         statement = update(run).where(run.c.id == handle.id).values(**values)
         self._database.write(lambda connection: connection.execute(statement).rowcount, durable=durable)
 
-    def _one(self, statement: Select[Any]) -> Run | None:
+    def _one(self, statement: Select[Any], *, first: bool = False) -> Run | None:
+        order = run.c.id if first else run.c.id.desc()
         with self._database.read() as connection:
-            row = connection.execute(statement.order_by(run.c.id.desc()).limit(1)).one_or_none()
+            row = connection.execute(statement.order_by(order).limit(1)).one_or_none()
         return None if row is None else _run(row)
 
 

@@ -28,8 +28,10 @@ from brekzsync.web.auth import ExactDoor
 from brekzsync.web.errors import Problem, answer, is_exact
 from brekzsync.web.limits import Threads, busy
 from brekzsync.web.networks import AllowedNetworks
-from brekzsync.web.routes import operations, orders, products
+from brekzsync.web.routes import operations, orders, products, webhooks
+from brekzsync.web.routes.webhooks import WebhookDoor
 from brekzsync.web.running import end_with_parent
+from brekzsync.web.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from brekzsync.settings import Settings
@@ -60,11 +62,13 @@ def lend_handlers() -> None:
 
 def application(settings: Settings, service: Service) -> ASGIApp:
     """The routes over ``service``, which is closed when the application ends."""
-    threads = Threads(settings.serve.max_requests)
+    threads, receiver = Threads(settings.serve.max_requests), Webhooks(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        receiver.start()
         yield
+        receiver.close()
         threads.close()
         service.close()
 
@@ -76,13 +80,14 @@ def application(settings: Settings, service: Service) -> ASGIApp:
         openapi_url="/openapi.json" if shown else None,
         redoc_url=None,
     )
-    app.state.service, app.state.threads = service, threads
+    app.state.service, app.state.threads, app.state.webhooks = service, threads, receiver
     app.include_router(products.router)
     app.include_router(orders.router)
+    app.include_router(webhooks.router)
     app.include_router(operations.router)
     for kind in (Problem, BrekzsyncError, UnreadableMessages, HTTPException, Exception):
         app.add_exception_handler(kind, _handle)
-    return Frame(Shortcut(app), settings)
+    return Frame(Shortcut(app, WebhookDoor(receiver)), settings)
 
 
 async def _handle(request: Request, error: Exception) -> Response:
@@ -90,14 +95,18 @@ async def _handle(request: Request, error: Exception) -> Response:
 
 
 class Shortcut:
-    """Answers for one item without the layers that find a route and look for what it might want: over a thousand
-    times a second they take as long as all the rest."""
+    """Answers for one item, and takes webhooks, without the layers that find a route and look for what it might
+    want: over a thousand times a second they take as long as all the rest."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, webhook_door: WebhookDoor) -> None:
         self._app = app
+        self._webhook_door = webhook_door
         self._route = SimpleNamespace(path=products.ONE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._webhook_door.is_for(scope):
+            await self._webhook_door(scope, receive, send)
+            return
         found = _ONE_ITEM.fullmatch(scope["path"]) if scope["type"] == "http" else None
         if found is None or scope["method"] != "GET":
             await self._app(scope, receive, send)

@@ -22,6 +22,7 @@ from brekzsync.exact.eexact.messages import UnreadableMessages
 from brekzsync.logs import redact
 
 EXACT = "/exact"
+API = "/api"
 XML = "text/xml; charset=utf-8"
 _SOON = {"Retry-After": "10"}
 _CONFLICTS = frozenset({"other_channel", "not_configured", "needs_baseline"})
@@ -53,8 +54,22 @@ def answer(path: str, error: Exception) -> Response:
     problem = problem_of(error)
     if is_exact(path):
         return Response(xml_error(problem), problem.status, problem.headers, media_type=XML)
-    body = {"error": {"code": problem.code, "message": problem.message, "hint": problem.hint}}
+    if path == API or path.startswith(f"{API}/"):
+        body = _envelope(problem)
+    else:
+        body = {"error": {"code": problem.code, "message": problem.message, "hint": problem.hint}}
     return Response(dumps(body), problem.status, problem.headers, media_type="application/json")
+
+
+def _envelope(problem: Problem) -> dict[str, object]:
+    """An error under ``/api``: facts/products-sync-api.md A0, with a code and a hint beside it."""
+    return {
+        "success": False,
+        "error": problem.message,
+        "data": None,
+        "code": problem.code,
+        "hint": problem.hint,
+    }
 
 
 def xml_error(problem: Problem) -> bytes:

@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from brekzsync.bootstrap.inbox_looks import InboxBacklog
 from brekzsync.bootstrap.serve import Backlog
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -35,7 +36,7 @@ def note(route: str, method: str, status: int, seconds: float) -> None:
     _stopwatch(route).observe(seconds)
 
 
-def exposition(backlog: Callable[[], Backlog]) -> bytes:
+def exposition(backlog: Callable[[], Backlog], inbox: Callable[[], InboxBacklog | None]) -> bytes:
     """All figures as text. Raises what the state raises."""
     registry = CollectorRegistry()
     if os.environ.get(FOLDER_VARIABLE):
@@ -45,6 +46,7 @@ def exposition(backlog: Callable[[], Backlog]) -> bytes:
         counts = generate_latest(_own)
     waiting = CollectorRegistry()
     waiting.register(_Waiting(backlog()))
+    waiting.register(_Inbox(inbox()))
     return counts + generate_latest(waiting)
 
 
@@ -58,4 +60,19 @@ class _Waiting:
         )
         for labels, count in sorted(self._backlog.items()):
             gauge.add_metric(labels, count)
+        yield gauge
+
+
+class _Inbox:
+    def __init__(self, backlog: InboxBacklog | None) -> None:
+        self._backlog = backlog
+
+    def collect(self) -> Iterator[Metric]:
+        gauge = GaugeMetricFamily(
+            "brekzsync_inbox", "Webhooks that wait or are dead.", labels=["source", "status"]
+        )
+        counts = self._backlog or InboxBacklog({}, {})
+        for source in sorted({*counts.waiting, *counts.dead}):
+            gauge.add_metric((source, "waiting"), counts.waiting.get(source, 0))
+            gauge.add_metric((source, "dead"), counts.dead.get(source, 0))
         yield gauge

@@ -50,7 +50,12 @@ def map_order(
 
 def your_ref(order: ShopOrder) -> str:
     """What the ERP keeps as the order's ``docnumber``: ``{reference}-{id_order}``."""
-    return f"{clean(order.reference)[0]}-{order.id_order}"
+    return your_ref_of(order.reference, order.id_order)
+
+
+def your_ref_of(reference: str, id_order: int) -> str:
+    """``your_ref`` of an order of which no more than this is known."""
+    return f"{clean(reference)[0]}-{id_order}"
 
 
 def complete(

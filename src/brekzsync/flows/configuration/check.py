@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from brekzsync.domain.erp_items import ErpItem
@@ -18,6 +18,7 @@ from brekzsync.domain.keys import format_key
 from brekzsync.domain.orders.facts import OrderFacts
 from brekzsync.domain.products import plain, vat_code, vat_key
 from brekzsync.errors import AccessDenied, BrekzsyncError, ConfigurationError, Unavailable
+from brekzsync.flows.configuration.inbox import inbox_in_itself
 from brekzsync.flows.configuration.orders import (
     items_in_the_erp,
     line_items,
@@ -27,6 +28,7 @@ from brekzsync.flows.configuration.orders import (
     orders_in_themselves,
     orders_of_several,
 )
+from brekzsync.flows.configuration.report import SHOP_LATER, CheckReport, NotChecked
 from brekzsync.flows.configuration.rules import (
     Finding,
     Severity,
@@ -38,15 +40,21 @@ from brekzsync.flows.configuration.rules import (
     unknown_shops,
     unmapped_rates,
 )
+from brekzsync.flows.configuration.stock import (
+    named_warehouses,
+    shipments_in_themselves,
+    still_warehouses,
+    stock_in_itself,
+    stock_of_several,
+)
 from brekzsync.flows.ports import ProductSource
 from brekzsync.flows.products.judging import Exclusions, Judge
 from brekzsync.settings import Settings
-from brekzsync.settings.explain import Mistakes, Problem
 
 Progress = Callable[[int | None], AbstractContextManager[Callable[[int], None]]]
 _PROGRESS_STEP = 1000
+_OF_A_TARGET = ("erp", "orders", "stock", "shipments")
 _NO_ORDERS = ("orders and refunds", "[orders] says nothing, so none are exported")
-_SHOP_LATER = ("the shop", "the errors must be mended first")
 
 
 class DataShop(Protocol):
@@ -77,35 +85,6 @@ class OpenShop(Protocol):
     def size(self) -> int: ...
 
 
-class NotChecked(NamedTuple):
-    """Something that could not be looked at, and why."""
-
-    what: str
-    why: str
-
-
-@dataclass(slots=True, kw_only=True)
-class CheckReport:
-    """What was found; ``failure`` is the error of a system that ended the check before its time."""
-
-    findings: list[Finding] = field(default_factory=list)
-    not_checked: list[NotChecked] = field(default_factory=list)
-    failure: BrekzsyncError | None = None
-
-    def of(self, severity: Severity) -> list[Finding]:
-        """The findings of one severity."""
-        return [finding for finding in self.findings if finding.severity is severity]
-
-    def add(self, findings: Iterator[Finding]) -> None:
-        """Take findings in, one that is there already (for another target) not again."""
-        self.findings += [finding for finding in findings if finding not in self.findings]
-
-    def leave(self, what: str, why: str) -> None:
-        """Say, once, that something was not looked at."""
-        if NotChecked(what, why) not in self.not_checked:
-            self.not_checked.append(NotChecked(what, why))
-
-
 class Part(NamedTuple):
     """A key that opening the shop would refuse, and the settings with it and none of its like."""
 
@@ -116,15 +95,19 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationCheck:
-    """Everything the check needs; ``open_shop`` and ``erp_items`` take the settings as they are for a target.
+    """Everything the check needs; what takes settings takes them as they are for a target.
 
-    ``erp_items`` are those of the ERP with these codes, by normalised code.
+    ``erp_items`` are those of the ERP with these codes, by normalised code; ``moved_warehouses`` those of these
+    warehouses that anything was ever moved in; ``stock_places`` are where stock is written, by name, each with what
+    tells it from the others, and raises ConfigurationError for a shop that is not there.
     """
 
     settings: Settings
     open_shop: Callable[[Settings], AbstractContextManager[OpenShop]]
     order_facts: Callable[[int], OrderFacts]
     erp_items: Callable[[Settings, Collection[str]], Mapping[str, ErpItem]]
+    moved_warehouses: Callable[[Settings, Collection[str]], Collection[str]]
+    stock_places: Callable[[Settings], Mapping[str, object]]
     exclusions: Callable[[], Exclusions]
 
     def execute(self, progress: Progress) -> CheckReport:
@@ -135,6 +118,11 @@ class ConfigurationCheck:
         for target, own in self._with_orders():
             report.add(self._placed(target, orders_in_themselves(own)))
             self._items_of_orders(report, target, own)
+        for target, own in self._each():
+            report.add(self._placed(target, stock_in_itself(own)))
+            report.add(self._placed(target, shipments_in_themselves(own)))
+            self._warehouses(report, target, own)
+        report.add(inbox_in_itself(self.settings))
         try:
             self._look(report, progress)
         except (Unavailable, AccessDenied) as error:
@@ -147,13 +135,14 @@ class ConfigurationCheck:
         for target in self.settings.target_names():
             data_shop = self._target(report, target, progress)
             if data_shop is None:  # the shop is the same for every target
-                report.not_checked.append(NotChecked(*_SHOP_LATER))
+                report.not_checked.append(NotChecked(*SHOP_LATER))
                 return
         if data_shop is not None:
             for target in self.settings.target_names():
                 own = self.settings.for_target(target)
                 report.add(self._placed(target, unknown_shops(own, _names(data_shop))))
             self._orders(report, data_shop)
+            self._stock_places(report)
 
     def _target(self, report: CheckReport, target: str, progress: Progress) -> DataShop | None:
         """One target's part; the data shop, or None where the shop cannot be read with these settings."""
@@ -218,12 +207,13 @@ class ConfigurationCheck:
     def _orders(self, report: CheckReport, data_shop: DataShop) -> None:
         """What recent orders name; left alone where the file speaks of neither orders nor their states."""
         orders, marketplace = self._with_orders(), self.settings.marketplace.model_fields_set
+        shipments = [(name, own) for name, own in self._each() if own.shipments.is_in_use]
         if not orders:
             report.leave(*_NO_ORDERS)
-        if not orders and not marketplace:
+        if not (orders or shipments or marketplace):
             return
         facts = self.order_facts(data_shop.id_lang)
-        for target, own in orders:
+        for target, own in dict(orders + shipments).items():
             report.add(self._placed(target, order_states(own, facts)))
         report.add(order_states(self.settings, facts))  # those of the marketplace, told once
         for target, own in orders:
@@ -250,16 +240,44 @@ class ConfigurationCheck:
         else:
             report.add(self._placed(target, items_in_the_erp(own, target, held)))
 
+    def _warehouses(self, report: CheckReport, target: str, own: Settings) -> None:
+        codes = [code for _, _, some in named_warehouses(own) for code in some]
+        if not codes or not own.erp.database.get_secret_value():
+            return
+        try:
+            moved = self.moved_warehouses(own, codes)
+        except BrekzsyncError as error:
+            report.leave("whether Exact has the warehouses", error.message.rstrip("."))
+        else:
+            report.add(self._placed(target, still_warehouses(self.settings, own, target, moved)))
+
+    def _stock_places(self, report: CheckReport) -> None:
+        """The shops that stock is written to, of each target, and of several together."""
+        found: dict[str, Mapping[str, object]] = {}
+        for target, own in self._each():
+            if own.stock.is_in_use:
+                try:
+                    found[target] = self.stock_places(own)
+                except ConfigurationError as error:
+                    report.add(self._placed(target, iter([_refusal(error, "stock", "shops")])))
+                except AccessDenied as error:
+                    report.leave("the shops of [stock]", error.message.rstrip("."))
+        report.add(stock_of_several(found))
+
+    def _each(self) -> list[tuple[str, Settings]]:
+        """Every target with the settings as they are for it."""
+        return [(name, self.settings.for_target(name)) for name in self.settings.target_names()]
+
     def _with_orders(self) -> list[tuple[str, Settings]]:
         """The targets orders go to, each with the settings as they are for it."""
-        each = [(name, self.settings.for_target(name)) for name in self.settings.target_names()]
-        return [(name, own) for name, own in each if own.orders.is_in_use]
+        return [(name, own) for name, own in self._each() if own.orders.is_in_use]
 
     def _placed(self, target: str, findings: Iterator[Finding]) -> Iterator[Finding]:
-        """Findings about orders, with the table the target's value stands in."""
+        """Findings with the table the target's value stands in."""
         for finding in findings:
-            if finding.section == "orders":
-                finding = finding._replace(section=place(self.settings, target, "orders", finding.key))
+            if finding.section in _OF_A_TARGET:
+                section = place(self.settings, target, finding.section, finding.key)
+                finding = finding._replace(section=section)
             yield finding
 
 
@@ -311,13 +329,3 @@ def _refusal(error: ConfigurationError, section: str, key: str) -> Finding:
     elif prefix := re.search(r"\[shop\] (table_prefix)", error.hint):
         key = prefix[1] if "tables begin with" in error.message else key
     return Finding(Severity.ERROR, section, key, error.message, error.hint)
-
-
-def mistaken(error: ConfigurationError) -> CheckReport:
-    """The report of a file that does not load: its mistakes, all of them."""
-    problems = error.problems if isinstance(error, Mistakes) else [Problem(error.message, error.hint)]
-    findings = [
-        Finding(Severity.ERROR, problem.section, problem.key, problem.sentence, problem.remedy)
-        for problem in problems
-    ]
-    return CheckReport(findings=findings, not_checked=[NotChecked(*_SHOP_LATER)])

@@ -22,6 +22,7 @@ from brekzsync.settings.toml_text import toml_key, toml_value
 
 STATE_KEYS = {
     "orders": ("ready_states", "dead_states"),
+    "shipments": ("shipped_state", "partial_state", "beyond_states"),
     "marketplace": (
         "shipped_states",
         "canceled_states",
@@ -30,7 +31,7 @@ STATE_KEYS = {
         "implies_shipped",
     ),
 }
-"""The keys that hold ids of order states."""
+"""The keys that hold ids of order states; one alone may be 0 for none."""
 
 ITEM_KEYS = {
     "shipping_item": "An order with shipping costs",
@@ -122,9 +123,10 @@ def orders_of_several(settings: Settings) -> Iterator[Finding]:
 
 
 def order_states(settings: Settings, facts: OrderFacts) -> Iterator[Finding]:
-    """States that do not exist; those of orders only where the file speaks of orders."""
+    """States that do not exist; those of orders and shipments only where the file speaks of them."""
+    unused = {name for name in ("orders", "shipments") if not getattr(settings, name).is_in_use}
     for section, keys in STATE_KEYS.items():
-        if facts.states is not None and (section != "orders" or settings.orders.is_in_use):
+        if facts.states is not None and section not in unused:
             yield from _states(settings, section, keys, facts.states)
 
 
@@ -136,19 +138,21 @@ def _states(
     current = listed([f"{state.id_order_state} {state.name}" for state in states if not state.deleted])
     table = getattr(settings, section)
     for key in keys:
-        wanted: list[int] = getattr(table, key)
+        value: list[int] | int = getattr(table, key)
+        wanted = value if isinstance(value, list) else [value] if value else []
         missing = [str(state) for state in wanted if state not in known]
         if missing:
             plural = f"are no order states {listed(missing)}"
             told = f"is no order state {missing[0]}" if len(missing) == 1 else plural
             left = toml_value([state for state in wanted if state in known])
+            remedy = f"Set {key} = {left} with what you meant added, of: {current}."
             yield Finding(
                 # What the file does not say is no mistake of its writer.
                 Severity.ERROR if key in table.model_fields_set else Severity.WARNING,
                 section,
                 key,
                 f"There {told} in this shop.",
-                f"Set {key} = {left} with what you meant added, of: {current}.",
+                remedy if isinstance(value, list) else f"Set {key} to one of: {current}.",
             )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -80,26 +79,6 @@ def in_itself(settings: Settings) -> Iterator[Finding]:
             "No order state is reported to the marketplace.",
             "Set shipped_states = [4] to the states (id_order_state) that mean shipped, and its siblings.",
         )
-    yield from _fed_twice(settings)
-
-
-def _fed_twice(settings: Settings) -> Iterator[Finding]:
-    """Two shops that may each sell all of one warehouse sell it twice."""
-    owners: dict[str, str] = {}
-    for name, shop in settings.stock.shops.items():
-        if shop.share < Decimal(1):
-            continue
-        for warehouse in shop.warehouses or settings.erp.warehouses or ["*"]:
-            owner = owners.setdefault(warehouse, name)
-            if owner != name:
-                what = "all warehouses" if warehouse == "*" else f"warehouse {warehouse}"
-                yield Finding(
-                    Severity.WARNING,
-                    "stock",
-                    "shops",
-                    f"{owner} and {name} are both fed all of {what}: what is there once can be sold twice.",
-                    f'Give each a share, as in {toml_key(name)} = {{ warehouses = ["1"], share = "50%" }}.',
-                )
 
 
 # --- the shop itself ----------------------------------------------------------------------------------------
@@ -149,19 +128,18 @@ def _currency(currency: str, section: str, shop: ShopNames) -> Iterator[Finding]
 
 
 def unknown_shops(settings: Settings, shop: ShopNames) -> Iterator[Finding]:
-    """Shops that are named for orders or stock and do not exist."""
+    """Shops that are named for orders and do not exist; those of stock are looked for as a sweep does."""
     known = {name.strip().casefold() for name in shop.shops.values()} | {str(number) for number in shop.shops}
-    for section, names in (("orders", settings.orders.shops), ("stock", list(settings.stock.shops))):
-        missing = [name for name in names if name.strip().casefold() not in known]
-        if missing:
-            exist = listed([f"{name} ({number})" for number, name in shop.shops.items()])
-            yield Finding(
-                Severity.ERROR,
-                section,
-                "shops",
-                f"{listed(missing)} {'is no shop' if len(missing) == 1 else 'are no shops'} of this PrestaShop.",
-                f"Name one of: {exist}.",
-            )
+    missing = [name for name in settings.orders.shops if name.strip().casefold() not in known]
+    if missing:
+        exist = listed([f"{name} ({number})" for number, name in shop.shops.items()])
+        yield Finding(
+            Severity.ERROR,
+            "orders",
+            "shops",
+            f"{listed(missing)} {'is no shop' if len(missing) == 1 else 'are no shops'} of this PrestaShop.",
+            f"Name one of: {exist}.",
+        )
 
 
 def unmapped_rates(section: str, country: str, rates: Sequence[UnmappedRate]) -> Iterator[Finding]:

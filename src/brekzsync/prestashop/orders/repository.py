@@ -59,8 +59,10 @@ class ShopOrders:
         tables = _ORDER_TABLES(prefix)
         with self._database.snapshot() as snapshot:
             columns = check_tables(snapshot, tables, prefix)
-            shops = _shops(snapshot, prefix)
-            chosen = _chosen({id_shop: shop.name for id_shop, shop in shops.items()}, self._options.shops)
+            shops = shop_contexts(snapshot, prefix)
+            chosen = chosen_shops(
+                {id_shop: shop.name for id_shop, shop in shops.items()}, self._options.shops
+            )
             home = read_data_shop(
                 snapshot,
                 _SHOP_TABLES(prefix),
@@ -197,7 +199,7 @@ def _batches(ids: Collection[int]) -> Iterator[list[int]]:
         yield batch
 
 
-def _shops(snapshot: Snapshot, prefix: str) -> dict[int, ShopContext]:
+def shop_contexts(snapshot: Snapshot, prefix: str) -> dict[int, ShopContext]:
     """Every shop, deleted ones too: their orders are still there."""
     tables = _SHOP_TABLES(prefix)
     shop = tables.shop
@@ -215,7 +217,7 @@ def _shops(snapshot: Snapshot, prefix: str) -> dict[int, ShopContext]:
     return contexts
 
 
-def _chosen(names: dict[int, str], wanted: Sequence[str]) -> set[int]:
+def chosen_shops(names: dict[int, str], wanted: Sequence[str]) -> set[int]:
     """The ids of the shops that ``[orders] shops`` names."""
     ids = set()
     for one in wanted:

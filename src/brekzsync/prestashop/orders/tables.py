@@ -112,7 +112,7 @@ def order_tables(prefix: str, metadata: MetaData | None = None) -> OrderTables:
             ],
             amounts=["total_price_tax_excl", "total_price_tax_incl", "tax_rate"],
             texts=["product_name", "product_reference"],
-            indexed=["id_order"],
+            indexed=["id_order", "product_id"],
         ),
         order_detail_tax=Table(
             prefix + "order_detail_tax",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from json import dumps
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from brekzsync.bootstrap.inbox_looks import inbox_backlog
 from brekzsync.web import metrics
 from brekzsync.web.routes.looking import reads
 
@@ -36,7 +38,8 @@ async def ready(request: Request) -> Response:
 @reads(router, "/metrics", "Figures for Prometheus.")
 async def figures(request: Request) -> Response:
     service, threads = request.app.state.service, request.app.state.threads
-    text = await threads.run(lambda: metrics.exposition(service.backlog))
+    inbox = partial(inbox_backlog, service.settings)
+    text = await threads.run(lambda: metrics.exposition(service.backlog, inbox))
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
