@@ -165,6 +165,26 @@ def test_a_diff_shows_what_each_figure_is_made_of_and_how_old_it_is(demo: Demo) 
     assert after.document["items"][0]["written_at"] is not None
 
 
+def test_what_was_sent_and_is_not_imported_yet_is_not_put_back_on_sale(demo: Demo) -> None:
+    codes = ["LL-NW-RD-M", "LL-NW-BL-M", "EEND", "HB-ZW-S"]
+
+    def figures() -> dict[str, dict[str, Any]]:
+        return {one["code"]: one for one in demo.stock("diff", *codes, "--json").document["items"]}
+
+    untouched = figures()
+    assert demo.run("orders", "export", "--force").code == 3  # some of the demo's cannot go, on purpose
+    sent = figures()
+    assert demo.program("demo", "import").code == 0
+    imported = figures()
+
+    for code in codes:
+        before, out, there = (figures[code]["parts"] for figures in (untouched, sent, imported))
+        assert sent[code]["erp_quantity"] == imported[code]["erp_quantity"] < untouched[code]["erp_quantity"]
+        assert before["unreceived"] == 0
+        # What could not go is on its way still; the rest waits in the ERP.
+        assert out["unreceived"] - there["unreceived"] == there["open_sales"] - before["open_sales"] > 0
+
+
 def test_a_diff_of_everything_writes_nothing_and_ends_with_4_until_nothing_differs(demo: Demo) -> None:
     before = demo.shown()
     said = demo.stock("diff", "--json")

@@ -455,3 +455,14 @@ def test_stock_is_read_and_written_on_every_genuine_schema(
         assert opened.pack_conflicts() == set()
     writer.close()
     database.dispose()
+
+
+def test_an_older_order_counts_while_it_is_on_its_way(shop: StockShop) -> None:
+    shop.product(1)
+    for id_order, day in ((1, 1), (2, 2), (3, 20), (4, 3)):
+        shop.order(id_order, {(1, 0): id_order}, date_add=f"2026-11-{day:02} 12:00:00")
+    shop.order(5, {(1, 0): 5}, date_add="2026-11-04 12:00:00", state=6)
+    since = Since(datetime(2026, 11, 15, tzinfo=UTC), frozenset({1, 3, 4, 5, 99}))
+    with shop.repository().open() as opened:
+        for found in (list(opened.ordered_since(since)), opened.ordered_of([(1, 0)], since)):
+            assert sorted(line.quantity for line in found) == [1, 3, 4]
