@@ -142,6 +142,8 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is_done(demo: Dem
 
 
 def test_a_diff_shows_what_each_figure_is_made_of_and_how_old_it_is(demo: Demo) -> None:
+    demo.sql("UPDATE ps_stock_available SET reserved_quantity = 2 WHERE id_product = 7 AND id_shop = 1")
+    assert "25 on hand, 3 sold, (2" in demo.stock("diff", "EEND").out
     said = demo.stock("diff", "eend", " hb-zw-s ", "--json")
     eend, halsband = said.document["items"]
     assert said.code == 4
@@ -152,7 +154,7 @@ def test_a_diff_shows_what_each_figure_is_made_of_and_how_old_it_is(demo: Demo) 
         "shop_quantity": 22,
         "erp_quantity": 22,
         "delta": 0,
-        "parts": {"on_hand": 25, "open_sales": 3, "unreceived": 0, "margin": 0},
+        "parts": {"on_hand": 25, "open_sales": 3, "reserved": 2, "unreceived": 0, "margin": 0},
         "written_at": None,
         "moved_on": ANY,
     }

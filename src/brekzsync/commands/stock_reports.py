@@ -146,6 +146,7 @@ def _figure(one: Figure) -> dict[str, Any]:
         "parts": {
             "on_hand": _number(parts.on_hand),
             "open_sales": _number(parts.open_sales),
+            "reserved": one.reserved,
             "unreceived": parts.unreceived,
             "margin": parts.margin,
         },
@@ -239,6 +240,7 @@ def _made_of(one: Figure) -> str:
     taken = ((parts.open_sales, "sold"), (parts.unreceived, "not received"), (parts.margin, "kept back"))
     words = [f"{_number(parts.on_hand)} on hand"]
     words += [f"{_number(many)} {what}" for many, what in taken if many]
+    words += [f"({one.reserved} reserved in the shop)"] if one.reserved else []
     if one.place.rules.share != 1:
         words.append(f"of that {one.place.rules.share * 100:f}".rstrip("0").rstrip(".") + " %")
     return ", ".join(words)

@@ -18,11 +18,13 @@ class Place(NamedTuple):
 
 
 class Level(NamedTuple):
-    """What the shop holds of one combination at one place. ``id_stock_available`` names the row."""
+    """What the shop holds of one combination at one place. ``id_stock_available`` names the row; ``reserved`` is how
+    many the shop knows to be ordered and not sent, which ``quantity`` is already without."""
 
     id_stock_available: int
     quantity: int
     depends_on_stock: bool
+    reserved: int = 0
 
 
 class Since(NamedTuple):

@@ -34,7 +34,8 @@ class Policy(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """``wanted`` is what the shop may show, or why nobody can say; ``before`` is None where it has no stock row."""
+    """``wanted`` is what the shop may show, or why nobody can say; ``before`` is None where it has no stock row.
+    ``reserved`` is the shop's own count of what is ordered and not sent: told, and part of no figure here."""
 
     code: str
     key: ProductKey
@@ -43,6 +44,7 @@ class Figure(NamedTuple):
     before: int | None
     parts: Parts
     wanted: int | Finding
+    reserved: int = 0
 
     @property
     def finding(self) -> Finding | None:

@@ -189,7 +189,8 @@ class Repair:
         wanted = quantity_for_shop(parts, place.rules)
         if level is None:
             return Figure(code, key, place, 0, None, parts, wanted)
-        return Figure(code, key, place, level.id_stock_available, level.quantity, parts, wanted)
+        held = level.id_stock_available, level.quantity
+        return Figure(code, key, place, *held, parts, wanted, level.reserved)
 
 
 def outcomes_by_key(results: Iterable[Written]) -> dict[ProductKey, list[Written]]:

@@ -165,7 +165,8 @@ class OpenShopStock:
                 key = (int(row[0]), int(row[1]))
                 if key in wanted:
                     levels = found.setdefault(key, [None] * len(self._places))
-                    levels[self._place(row[5:])] = Level(int(row[3]), number(row[2]), number(row[4]) != 0)
+                    level = Level(int(row[3]), number(row[2]), number(row[4]) != 0, number(row[5]))
+                    levels[self._place(row[6:])] = level
         return dict(found)
 
     def ordered_since(self, since: Since) -> Iterator[OrderedLine]:
