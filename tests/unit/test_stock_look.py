@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
 from itertools import chain
+from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brekzsync.domain.shop_stock import Place
+from brekzsync.domain.stock import StockRules
 from brekzsync.flows.converge import OutOfOrder
 from brekzsync.flows.stock import look
+from brekzsync.flows.stock.figures import PlaceRules, Policy
 
 SORTED = st.lists(st.sampled_from("ABCDEFGHIJ"), max_size=40).map(
     lambda codes: [(code, number) for number, code in enumerate(sorted(codes))]
@@ -42,3 +49,54 @@ def test_rows_that_come_out_of_order_are_not_compared(chunk: int) -> None:
 def test_so_it_is_with_keys(keys: list[tuple[int, int]], chunk: int) -> None:
     with patch.object(look, "_CHUNK", chunk), pytest.raises(OutOfOrder):
         list(look._ascending([(key, "code") for key in keys], "catalogue"))
+
+
+FEW = st.integers(-3, 3)
+FLAGS = st.one_of(
+    st.sampled_from([(True, True, None, "S"), (True, None, False, "B")]),
+    st.tuples(*[st.sampled_from([True, False, None])] * 3, st.sampled_from(["S", "B", "P", "L", None])),
+)
+QUANTITIES = st.one_of(FEW, FEW, st.just(Decimal("1.5")))
+ROWS = st.lists(st.tuples(st.sampled_from("ABCD"), FLAGS, QUANTITIES, st.integers(0, 1)), max_size=5).map(
+    lambda rows: [
+        (code, *flags, "1", on_hand, sold)
+        for code, flags, on_hand, sold in sorted(rows, key=lambda row: row[0])
+    ]
+)
+OWNERS = st.lists(
+    st.tuples(st.sampled_from("ABCD"), st.just(1), FEW, st.just(0) | FEW, st.none() | FEW, st.integers(0, 1)),
+    max_size=5,
+).map(lambda owners: sorted(((*owner, None) for owner in owners), key=lambda owner: owner[0]))
+
+
+@settings(max_examples=500)
+@given(
+    rows=ROWS,
+    owners=OWNERS,
+    margin=st.integers(0, 1),
+    negatives=st.sampled_from(["zero", "keep"]),
+    share=st.sampled_from([Decimal(1), Decimal("0.5")]),
+)
+def test_what_is_passed_over_as_plainly_equal_is_equal_when_it_is_looked_at_in_full(
+    rows: Sequence[tuple[Any, ...]],
+    owners: Sequence[tuple[Any, ...]],
+    margin: int,
+    negatives: Any,
+    share: Decimal,
+) -> None:
+    place = PlaceRules(0, Place("NL", 1, 0), frozenset(), StockRules(share, "floor", negatives))
+    nothing: Any = None
+    parts = look.LookParts(
+        nothing, nothing, nothing, Policy([place], margin, False), None, date(2026, 11, 21)
+    )
+    looking = look.Look(parts, [], lambda _one: None, lambda _count: None)
+    try:
+        for code in looking._plainly_equal(rows, owners) if looking._is_plain else ():
+            figures = looking._figures(
+                code, [row for row in rows if row[0] == code], [one for one in owners if one[0] == code]
+            )
+            assert figures is not None
+            assert len(figures) == 1
+            assert all(before == wanted for before, wanted in figures)
+    finally:
+        looking.close()

@@ -75,7 +75,8 @@ class Look:
         )
         self._scratch.fill("INSERT INTO unsettled VALUES (?, ?)", unsettled)
         places = parts.policy.places
-        self._is_plain = len(places) == 1 and places[0].rules.share == 1 and places[0].number == 0
+        plain = [one.number == 0 and one.rules.share == 1 and one.rules.negatives == "zero" for one in places]
+        self._is_plain = plain == [True]
         self.left = 0
         self.keys_compared = 0
         self.keys_changing = 0
@@ -246,7 +247,7 @@ class Look:
             _, _, _, is_pack, shows, unreceived, unsettled = owner
             if on_hand.__class__ is int and open_sales.__class__ is int and not is_pack and unsettled is None:
                 wanted = on_hand - open_sales - unreceived - margin
-                if shows == wanted or (wanted < 0 and shows == 0):
+                if shows == (wanted if wanted > 0 else 0):
                     equal.add(code)
         return equal - _several(rows) - _several(owners)
 
