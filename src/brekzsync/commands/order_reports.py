@@ -6,9 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brekzsync.commands.flow_reports import enabling, told
 from brekzsync.commands.invocation import Invocation
-from brekzsync.commands.run_reports import counted, records_failed, show_failures, shown_path, together
+from brekzsync.commands.run_reports import (
+    counted,
+    is_off,
+    is_to_be_shown,
+    records_failed,
+    show_failures,
+    shown_path,
+    together,
+)
 
 if TYPE_CHECKING:
     from brekzsync.domain.outcomes import Tally
@@ -79,29 +86,12 @@ def _error(counts: Mapping[str, int], kind: Kind[Any]) -> dict[str, Any]:
 
 
 def show(invocation: Invocation, report: OrderReport, request: OrderRequest) -> None:
-    console = invocation.console
-    if console.is_cron:
-        for text in report.cron_lines:
-            console.cron_report(text)
-        return
-    if console.is_json:
-        return
-    if not report.is_configured:
-        console.notice(
-            f"{_title(report, request)}: [orders] is empty in the configuration, so nothing was read or sent."
-            f" {invocation.typed('config check')} says what to fill in once something stands there."
-        )
-        return
-    if report.switched_off and not request.dry_run:
-        console.notice(
-            f"{_title(report, request)}: switched off {told(report.switched_off)}; nothing was read or sent,"
-            f" until: {enabling(invocation, report.kind.flow, report.target)}"
-        )
+    console, flow = invocation.console, report.kind.flow
+    title, did = _title(report, request), "read or sent"
+    if not is_to_be_shown(invocation, title, report, flow, "orders", did, dry_run=request.dry_run):
         return
     if console.verbosity >= 0:
-        console.table(
-            _title(report, request), [f"{report.kind.noun.capitalize()}s", "Count"], _rows(report, request)
-        )
+        console.table(title, [f"{report.kind.noun.capitalize()}s", "Count"], _rows(report, request))
     show_failures(console, report.tally, "Id")
     if report.outcome.erp_trouble:
         console.warning(f"Exact could not be asked what it has: {report.outcome.erp_trouble}.")
@@ -111,9 +101,7 @@ def show(invocation: Invocation, report: OrderReport, request: OrderRequest) -> 
             ["Id", "Reason", "What to do"],
             [(str(one.key[0]), one.reason, one.message) for one in new],
         )
-    if report.switched_off:
-        enable = enabling(invocation, report.kind.flow, report.target)
-        console.notice(f"Switched off {told(report.switched_off)}; a real run does nothing, until: {enable}")
+    if is_off(invocation, report, flow):
         return
     for line in _closing(invocation, report, request):
         console.notice(line)

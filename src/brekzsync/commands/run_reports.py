@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from brekzsync.commands.flow_reports import enabling, told
+from brekzsync.commands.invocation import Invocation
 
 if TYPE_CHECKING:
     from brekzsync.console import Console
     from brekzsync.domain.outcomes import Tally
+    from brekzsync.domain.sync_flows import FlowSwitch
 
 
 def counted(tally: Tally) -> dict[str, Any]:
@@ -55,6 +59,55 @@ def records_failed(counts: Mapping[str, int], noun: str, hint: str) -> dict[str,
             "hint": hint,
         }
     }
+
+
+class Reported(Protocol):
+    """What every report of a run has; ``cron_lines`` is what cron should mail of it."""
+
+    @property
+    def target(self) -> str: ...
+    @property
+    def cron_lines(self) -> Sequence[str]: ...
+    @property
+    def switched_off(self) -> FlowSwitch | None: ...
+    @property
+    def is_configured(self) -> bool: ...
+
+
+def is_to_be_shown(
+    invocation: Invocation, title: str, report: Reported, flow: str, section: str, done: str, *, dry_run: bool
+) -> bool:
+    """Whether a person is to see what the run came to. Else all is said here: cron's lines, or why nothing ran;
+    ``done`` is what a run of the flow does, ``section`` where it is configured."""
+    console = invocation.console
+    if console.is_cron:
+        for text in report.cron_lines:
+            console.cron_report(text)
+    if console.is_silent:
+        return False
+    if not report.is_configured:
+        console.notice(
+            f"{title}: [{section}] is empty in the configuration, so nothing was {done}."
+            f" {invocation.typed('config check')} says what to fill in once something stands there."
+        )
+        return False
+    if report.switched_off and not dry_run:
+        console.notice(
+            f"{title}: switched off {told(report.switched_off)}; nothing was {done}, until:"
+            f" {enabling(invocation, flow, report.target)}"
+        )
+        return False
+    return True
+
+
+def is_off(invocation: Invocation, report: Reported, flow: str) -> bool:
+    """Whether what a dry run showed will not be done: then that is said instead of what comes next."""
+    if report.switched_off:
+        enable = enabling(invocation, flow, report.target)
+        invocation.console.notice(
+            f"Switched off {told(report.switched_off)}; a real run does nothing, until: {enable}"
+        )
+    return report.switched_off is not None
 
 
 def show_failures(console: Console, tally: Tally, column: str) -> None:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brekzsync.commands.flow_reports import enabling, told
 from brekzsync.commands.invocation import Invocation
-from brekzsync.commands.run_reports import counted, records_failed, show_failures, together
+from brekzsync.commands.run_reports import (
+    counted,
+    is_off,
+    is_to_be_shown,
+    records_failed,
+    show_failures,
+    together,
+)
 
 if TYPE_CHECKING:
     from brekzsync.domain.outcomes import Tally
@@ -71,31 +77,14 @@ def _error(counts: Mapping[str, int]) -> dict[str, Any]:
 
 def show(invocation: Invocation, report: ShipmentReport, request: ShipmentRequest) -> None:
     """What a run came to, for a terminal or for cron's mail."""
-    console = invocation.console
-    if console.is_cron:
-        for text in report.cron_lines:
-            console.cron_report(text)
-        return
-    if console.is_json:
-        return
-    if not report.is_configured:
-        console.notice(
-            f"{_title(report, request)}: [shipments] is empty in the configuration, so nothing was read or written."
-            f" {invocation.typed('config check')} says what to fill in once something stands there."
-        )
-        return
-    if report.switched_off and not request.dry_run:
-        console.notice(
-            f"{_title(report, request)}: switched off {told(report.switched_off)}; nothing was read or written,"
-            f" until: {enabling(invocation, 'shipment', report.target)}"
-        )
+    console, title = invocation.console, _title(report, request)
+    did = "read or written"
+    if not is_to_be_shown(invocation, title, report, "shipment", "shipments", did, dry_run=request.dry_run):
         return
     if console.verbosity >= 0:
-        console.table(_title(report, request), ["Shipments", "Count"], _rows(report, request))
+        console.table(title, ["Shipments", "Count"], _rows(report, request))
     show_failures(console, report.tally, "Order")
-    if report.switched_off:
-        enable = enabling(invocation, "shipment", report.target)
-        console.notice(f"Switched off {told(report.switched_off)}; a real run does nothing, until: {enable}")
+    if is_off(invocation, report, "shipment"):
         return
     for line in _closing(invocation, report, request):
         console.notice(line)

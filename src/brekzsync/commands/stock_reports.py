@@ -10,9 +10,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brekzsync.commands.flow_reports import enabling, told
 from brekzsync.commands.invocation import Invocation
-from brekzsync.commands.run_reports import counted, records_failed, show_failures, together
+from brekzsync.commands.run_reports import (
+    counted,
+    is_off,
+    is_to_be_shown,
+    records_failed,
+    show_failures,
+    together,
+)
 from brekzsync.commands.times import ago, stamp
 from brekzsync.domain.keys import format_key
 from brekzsync.domain.stock import MEANINGS
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     from brekzsync.flows.stock.ports import LeftAlone
     from brekzsync.flows.stock.run import StockOutcome
 
+FLOW = "stock"
 _SHOWN = 20
 _OF_A_KIND = 5
 _MEANT_FOR_SPREADSHEETS = "=+-@\t\r"
@@ -179,23 +186,16 @@ def _number(quantity: Decimal | int) -> float | int:
 
 def show(invocation: Invocation, report: StockReport, command: str, *, dry_run: bool) -> None:
     console = invocation.console
-    if console.is_cron:
-        for text in report.cron_lines:
-            console.cron_report(text)
-        return
     title = f"Stock ← {report.target}{' (dry run: nothing written)' if dry_run else ''}"
-    if report.switched_off and not dry_run:
-        console.notice(
-            f"{title}: switched off {told(report.switched_off)}; nothing was read or written, until:"
-            f" {enabling(invocation, 'stock', report.target)}"
-        )
+    if not is_to_be_shown(invocation, title, report, FLOW, "stock", "read or written", dry_run=dry_run):
         return
     if console.verbosity >= 0:
         console.table(title, ["Items", "Count"], _rows(report, dry_run=dry_run))
     _show_differences(invocation, report.outcome, "Would be written" if dry_run else "Differed")
     _show_left(invocation, report.outcome)
     show_failures(console, report.tally, "Item")
-    console.notice(_closing(invocation, report, command, dry_run=dry_run))
+    if not is_off(invocation, report, FLOW):
+        console.notice(_closing(invocation, report, command, dry_run=dry_run))
 
 
 def show_diff(invocation: Invocation, report: StockReport, codes: Sequence[str]) -> None:
