@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,10 +66,15 @@ def start(work: Callable[[], object], ends_at: int | None = None, output: Path |
             opened = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             os.dup2(opened, 1)
             os.dup2(opened, 2)
+            # a test runner that captures has put files of its own here, past the descriptors
+            sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
         life = _Life(ends_at)
         given = work()
         os.write(writing, str(life.steps).encode())
         code = given if isinstance(given, int) else FINISHED
+        if output is not None:
+            sys.stdout.flush()
+            sys.stderr.flush()
     finally:
         os._exit(code)
 
