@@ -1,7 +1,7 @@
 """Work in a process of its own that can be killed before any of its steps, with SIGKILL.
 
-A step is a statement that writes, or a commit, in whatever database: what leaves a trace. The process is forked, so
-whoever starts one holds no connection open and no thread at work.
+A step is a statement that writes, or a commit, in whatever database, or what the work itself calls one (``step``): what
+leaves a trace. The process is forked, so whoever starts one holds no connection open and no thread at work.
 """
 
 from __future__ import annotations
@@ -27,16 +27,26 @@ class _Life:
         self.steps = 0
         self._ends_at = ends_at
         event.listen(Engine, "before_cursor_execute", self._statement)
-        event.listen(Engine, "commit", lambda _connection: self._step())
+        event.listen(Engine, "commit", lambda _connection: self.step())
 
     def _statement(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if not statement.lstrip().upper().startswith(_READING):
-            self._step()
+            self.step()
 
-    def _step(self) -> None:
+    def step(self) -> None:
         self.steps += 1
         if self.steps == self._ends_at:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+_lives: list[_Life] = []
+
+
+def step() -> int:
+    """Something else that leaves a trace is about to happen; which step that is, 0 outside of such a process."""
+    for life in _lives:
+        life.step()
+    return _lives[0].steps if _lives else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,7 @@ def start(work: Callable[[], object], ends_at: int | None = None, output: Path |
             # a test runner that captures has put files of its own here, past the descriptors
             sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
         life = _Life(ends_at)
+        _lives[:] = [life]
         given = work()
         os.write(writing, str(life.steps).encode())
         code = given if isinstance(given, int) else FINISHED

@@ -36,10 +36,13 @@ class Noun(NamedTuple):
 
 NOUNS = {
     "products": Noun("brekzsync.commands.products:products", "Send products to the ERP."),
-    "orders": Noun("brekzsync.commands.orders:orders", "Send orders to the ERP, each exactly once."),
+    "orders": Noun(
+        "brekzsync.commands.orders:orders", "Send orders to the ERP, statuses to the marketplace."
+    ),
     "refunds": Noun("brekzsync.commands.orders:refunds", "Send refunds to the ERP, each exactly once."),
     "stock": Noun("brekzsync.commands.stock:stock", "Keep the shop's stock in step with the ERP's."),
     "shipments": Noun("brekzsync.commands.shipments:shipments", "Tell the shop what the ERP delivered."),
+    "tickets": Noun("brekzsync.commands.tickets:tickets", "Ask the marketplace about order statuses."),
     "inbox": Noun("brekzsync.commands.inbox:inbox", "Process the webhooks that were received."),
     "status": Noun("brekzsync.commands.status:status", "Show how the flows are, and which is overdue."),
     "logs": Noun("brekzsync.commands.logs:logs", "Look up what became of every record."),
@@ -192,9 +195,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     try:
         result = root.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=invocation)
-        return _finish(invocation, result)
+        code = _finish(invocation, result)
     except BaseException as error:
-        return _failed(error, invocation, arguments)
+        code = _failed(error, invocation, arguments)
+    if invocation.heartbeat is not None:
+        from brekzsync.commands.heartbeats import end
+
+        end(invocation, code)
+    return code
 
 
 def exit_code(error: BaseException) -> int:

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ NIGHTLY = "scripts/cron/cron_nightly.sh"
 START_PRODUCTS = "scripts/cron/every_05_mins/exact/start_products.sh"
 START_ORDERS = "scripts/cron/every_05_mins/exact/start_orders.sh"
 IMPORT_SHIPMENTS = "scripts/cron/every_05_mins/exact/import_shipments.sh"
+CHECK_TICKETS = "scripts/cron/every_05_mins/marketplace/check_tickets.sh"
+PUSH_STATUSES = "scripts/cron/every_05_mins/marketplace/push_order_statuses.sh"
 PROCESS_INBOX = "scripts/cron/every_05_mins/inbox/process.sh"
 
 Outcome = tuple[int, str, str]
@@ -61,7 +64,7 @@ class Cron:
 
     def without_orders(self) -> None:
         """Leave the one script that calls one command."""
-        for script in (START_ORDERS, IMPORT_SHIPMENTS, PROCESS_INBOX):
+        for script in (START_ORDERS, IMPORT_SHIPMENTS, CHECK_TICKETS, PUSH_STATUSES, PROCESS_INBOX):
             (self.checkout / script).unlink(missing_ok=True)
 
     def fake(self, text: str) -> str:
@@ -135,6 +138,13 @@ def test_one_failing_of_orders_and_refunds_never_stops_the_other(
     )
 
     assert cron.script(START_ORDERS, BREKZSYNC=fake) == (worst, "orders\nrefunds\n", "")
+
+
+@pytest.mark.parametrize(
+    ("script", "command"), [(CHECK_TICKETS, "tickets check"), (PUSH_STATUSES, "orders push-status")]
+)
+def test_the_marketplace_is_asked_and_told_by_a_command_each(cron: Cron, script: str, command: str) -> None:
+    assert cron.script(script, BREKZSYNC=cron.fake('echo "$@"; exit 3')) == (3, f"--cron {command}\n", "")
 
 
 @pytest.mark.parametrize("code", [0, 3, 75, 78])
@@ -351,6 +361,8 @@ def test_the_command_lines_of_the_drop_in_run_what_they_name(cron: Cron) -> None
             "/etc/brekzsync/brekzsync.toml: --cron agent start orders --if-configured\n"
             "/etc/brekzsync/brekzsync.toml: --cron agent start refunds --if-configured\n"
             "/etc/brekzsync/brekzsync.toml: --cron shipments import\n"
+            "/etc/brekzsync/brekzsync.toml: --cron tickets check\n"
+            "/etc/brekzsync/brekzsync.toml: --cron orders push-status\n"
             "/etc/brekzsync/brekzsync.toml: --cron inbox process\n",
             "",
         ),
@@ -373,6 +385,7 @@ def demo(cron: Cron) -> Callable[..., Outcome]:
     program = cron.program("real/brekzsync", f'PYTHONPATH={shlex.quote(str(ROOT / "src"))} {command} "$@"')
     made = cron.run(f"{shlex.quote(str(program))} demo up")
     assert made[0] == 0, made
+    _execute(cron.home / "demo/shop.db", "DELETE FROM ps_shoppingfeed_order")  # its marketplace does not run
 
     def run() -> Outcome:
         config = str(cron.home / "demo/brekzsync.toml")
@@ -411,11 +424,17 @@ def test_the_same_failures_are_mailed_once(cron: Cron, demo: Callable[..., Outco
 def _keep_only_what_can_be_exported(shop: Path) -> None:
     """Products 1 and 2 of the demo: several combinations, one of them excluded, none incomplete. Of the orders those
     that show how it goes well."""
-    connection = sqlite3.connect(shop)
-    with connection:
-        connection.execute("DELETE FROM ps_product WHERE id_product > 2")
-        connection.execute("DELETE FROM ps_product_shop WHERE id_product > 2")
-        connection.execute("DELETE FROM ps_product_attribute WHERE id_product > 2")
-        connection.execute("DELETE FROM ps_product_attribute_shop WHERE id_product > 2")
-        connection.execute("DELETE FROM ps_orders WHERE id_order > 70")
-    connection.close()
+    _execute(
+        shop,
+        "DELETE FROM ps_product WHERE id_product > 2",
+        "DELETE FROM ps_product_shop WHERE id_product > 2",
+        "DELETE FROM ps_product_attribute WHERE id_product > 2",
+        "DELETE FROM ps_product_attribute_shop WHERE id_product > 2",
+        "DELETE FROM ps_orders WHERE id_order > 70",
+    )
+
+
+def _execute(database: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)

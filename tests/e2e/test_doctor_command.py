@@ -20,6 +20,11 @@ class Demo(FreshDemo):
     def doctor(self, *arguments: str) -> Said:
         return self.run("doctor", *arguments)
 
+    def tell_marketplace(self, address: str) -> None:
+        """With a token that the configuration names."""
+        self.replace("[marketplace]\n", "[marketplace]\ntoken = 'abcdef-token'\n")
+        self.replace('base_url = "http://127.0.0.1:8082"', f"base_url = '{address}'")
+
     def install_cron(self) -> None:
         script = self.folder / "cron"
         for name in ("cron_every_05_mins.sh", "cron_nightly.sh"):
@@ -65,6 +70,9 @@ EVERYTHING = {
     "shop: clock": "skipped",
     "shop: stock hooks": "passed",
     "shop: stock": "passed",
+    "shop: marketplace module": "passed",
+    "shop: other modules": "passed",
+    "shop: marketplace states": "passed",
     "shop: webservice": "skipped",
     "shop: language slots": "passed",
     "shop: images": "skipped",
@@ -73,6 +81,8 @@ EVERYTHING = {
     "erp: tables": "passed",
     "erp: may not write": "skipped",
     "marketplace: token": "skipped",
+    "marketplace: accounts": "warning",  # the demo's does not run
+    "mail: server": "skipped",
     "outbox: folder": "passed",
     "cron: every five minutes": "passed",
     "cron: every night": "passed",
@@ -108,12 +118,12 @@ def test_a_person_sees_a_table_with_remedies_and_a_last_line(demo: Demo) -> None
     assert "→ Copy scripts/cron/cron.d/brekzsync to" in said.out
     assert max(map(len, said.out.splitlines())) == 80
     assert said.err.startswith("Nothing failed: ")
-    assert ", 2 warnings, " in said.err
+    assert ", 3 warnings, " in said.err
 
 
 def test_quietly_only_what_is_wrong_is_shown(demo: Demo) -> None:
     demo.install_cron()
-    demo.configure("\n[marketplace]\nbase_url = 'http://api.example'\ntoken = 'abcdef-token'\n")
+    demo.tell_marketplace("http://api.example")
 
     said = demo.doctor("-q")
 
@@ -129,7 +139,7 @@ def count(demo: Demo) -> int:
 
 def test_one_failure_is_the_exit_code_and_the_rest_is_still_looked_at(demo: Demo) -> None:
     demo.install_cron()
-    demo.configure("\n[marketplace]\nbase_url = 'http://127.0.0.1:1'\ntoken = 'abcdef-token'\n")
+    demo.tell_marketplace("http://127.0.0.1:1")
 
     said = demo.doctor()
 
@@ -143,7 +153,7 @@ def test_one_failure_is_the_exit_code_and_the_rest_is_still_looked_at(demo: Demo
 
 
 def test_the_worst_of_several_failures_is_the_exit_code(demo: Demo) -> None:
-    demo.configure("\n[marketplace]\nbase_url = 'http://127.0.0.1:1'\ntoken = 'abcdef-token'\n")
+    demo.tell_marketplace("http://127.0.0.1:1")
     (demo.folder / "demo/state.db").unlink()
 
     said = demo.doctor("--json")
@@ -179,7 +189,7 @@ def test_a_configuration_with_mistakes_is_a_finding_too(demo: Demo) -> None:
 
 
 def test_a_password_everybody_may_read_is_warned_of(demo: Demo) -> None:
-    demo.configure("\n[marketplace]\nbase_url = 'http://api.example'\ntoken = 'abcdef-token'\n")
+    demo.tell_marketplace("http://api.example")
     file = demo.config
 
     def look() -> dict[str, str]:

@@ -28,6 +28,7 @@ OPTION = ("--config", "demo/brekzsync.toml")
 NOT_RUN: dict[str, str] = {
     "agent run --config agent.toml": "runs until it is told to stop; its tests are in test_agent_command.py",
     "demo webservice --port 8081": "runs until it is told to stop; its test is in test_demo_webservice_command.py",
+    "demo marketplace --port 8082": "runs until it is told to stop; its test is in test_demo_marketplace_command.py",
     "serve --port 8080": "runs until it is told to stop; its tests are in tests/web",
     "inbox show 1": "nobody sends the demo webhooks; its tests are in test_inbox_command.py",
     "agent status": "the demo has no agent",

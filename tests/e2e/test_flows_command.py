@@ -49,16 +49,18 @@ def test_a_flow_nobody_switched_is_listed_as_on(demo: FreshDemo) -> None:
         "refund": "refunds export",
         "stock": "stock sweep",
         "shipment": "shipments import",
+        "order_status": "orders push-status",
     }
+    targets = dict.fromkeys(commands, "exact") | {"order_status": "shoppingfeed"}
     flows = [
-        {"flow": flow, "target": "exact", "command": command, **switch(True)}
+        {"flow": flow, "target": targets[flow], "command": command, **switch(True)}
         for flow, command in commands.items()
     ]
     assert said.document == {"schema_version": 1, "command": "flows list", "ok": True, "flows": flows}
     assert said.code == 0
     assert demo.run("flows", "list").rows == [
         ["Flow", "Target", "Is", "Since", "By", "Why", "Command"],
-        *([flow, "exact", "on", "", "", "", command] for flow, command in commands.items()),
+        *([flow, targets[flow], "on", "", "", "", command] for flow, command in commands.items()),
     ]
 
 
@@ -269,7 +271,13 @@ def test_a_flow_that_runs_is_told_with_its_last_run_and_its_backlog(demo: FreshD
     demo.now += timedelta(minutes=59)
     before = demo.files()
     document = demo.run("status", "--json").document
-    assert [one["flow"] for one in document["flows"][1:]] == ["order", "refund", "stock", "shipment"]
+    assert [one["flow"] for one in document["flows"][1:]] == [
+        "order",
+        "refund",
+        "stock",
+        "shipment",
+        "order_status",
+    ]
     del document["flows"][1:]
     assert document == {
         "schema_version": 1,
@@ -353,7 +361,7 @@ def test_orders_nobody_ever_sent_are_not_overdue(demo: FreshDemo) -> None:
     assert said.rows[2:] == [
         [flow, "exact", "on, not used", "never", "never", "0", "0"]
         for flow in ("order", "refund", "stock", "shipment")
-    ]
+    ] + [["order_status", "shoppingfeed", "on, not used", "never", "never", "0", "0"]]
 
 
 @pytest.mark.parametrize(
@@ -426,6 +434,7 @@ def test_orders_that_are_sent_are_overdue_like_products(demo: FreshDemo, began_w
         7200,
         26 * 3600,
         26 * 3600,
+        3600,
     ]
 
 

@@ -16,6 +16,7 @@ from tests.demos import Demos, FreshDemo
 from tests.exports import Said, brekzsync
 from tests.services.mariadb import MariaDB
 from tests.services.prestashop import PrestaShopDatabase
+from tests.shoppingfeed_tables import MODULE_TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -47,6 +48,14 @@ def test_every_configuration_on_a_page_is_valid(configuration: str, tmp_path: Pa
     assert load_settings(file, {}).shop.data_shop == shop["data_shop"]
 
 
+def grant_all(prestashop: PrestaShopDatabase) -> None:
+    """Every right of the page, in a shop that has the module they speak of."""
+    for statement in MODULE_TABLES:
+        prestashop.execute(statement)
+    for grants in blocks("how-to/read-only-database-user.md", "sql"):
+        grant(prestashop.server, grants)
+
+
 def test_two_administrations_get_the_same_shop_each_in_its_own_way(tmp_path: Path) -> None:
     assert brekzsync(tmp_path, "demo", "up").code == 0
     (configuration,) = blocks("how-to/two-administrations.md", "toml")
@@ -70,8 +79,7 @@ def test_two_administrations_get_the_same_shop_each_in_its_own_way(tmp_path: Pat
 def test_the_read_only_user_of_the_page_can_export(
     prestashop: PrestaShopDatabase, tmp_path: Path, user: str
 ) -> None:
-    for grants in blocks("how-to/read-only-database-user.md", "sql"):
-        grant(prestashop.server, grants)
+    grant_all(prestashop)
 
     done = export(tmp_path, prestashop.url(driver="", user=user, password=PASSWORD))
 
@@ -107,8 +115,7 @@ def test_the_narrow_user_of_products_needs_none_of_the_tables_of_orders(
 def test_the_narrow_user_of_the_page_can_export_orders_and_have_them_checked(
     prestashop: PrestaShopDatabase, tmp_path: Path
 ) -> None:
-    for grants in blocks("how-to/read-only-database-user.md", "sql"):
-        grant(prestashop.server, grants)
+    grant_all(prestashop)
     prestashop.execute("UPDATE ps_orders SET current_state = 2")
     prestashop.execute("UPDATE ps_order_history SET id_order_state = 2")
     url = prestashop.url(driver="", user="brekzsync_narrow", password=PASSWORD)
@@ -172,11 +179,33 @@ def test_every_command_of_the_page_on_stock_can_be_typed_on_the_demo(
     assert len(ended) == 10
 
 
+def test_the_narrow_user_of_the_page_can_tell_the_marketplace(
+    prestashop: PrestaShopDatabase, tmp_path: Path
+) -> None:
+    grant_all(prestashop)
+    prestashop.execute("UPDATE ps_orders SET current_state = 4 WHERE id_order = 1")
+    prestashop.execute(
+        "INSERT INTO ps_shoppingfeed_order (id_internal_shoppingfeed, id_order_marketplace, name_marketplace, id_order,"
+        " payment_method, id_shoppingfeed_token) VALUES ('5', 'R-5', 'Amazon', 1, '-', 1)"
+    )
+    prestashop.execute(
+        "INSERT INTO ps_shoppingfeed_token (id_shop, id_lang, id_currency, content, active, shoppingfeed_store_id)"
+        " VALUES (1, 1, 1, 'token', 1, 1276)"
+    )
+    url = prestashop.url(driver="", user="brekzsync_narrow", password=PASSWORD)
+    assert export(tmp_path, url).code == 0
+    with (tmp_path / "brekzsync.toml").open("a", encoding="utf-8") as file:
+        file.write('[marketplace]\nshipped_states = [4]\nconflict = "allow_when_absent"\n')
+
+    told = brekzsync(tmp_path, "--json", "orders", "push-status", "--dry-run")
+
+    assert (told.code, told.document["counts"]["pending"]) == (0, 1), told
+
+
 def test_the_stock_user_of_the_page_can_write_stock_and_nothing_else(
     prestashop: PrestaShopDatabase, demos: Demos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for grants in blocks("how-to/read-only-database-user.md", "sql"):
-        grant(prestashop.server, grants)
+    grant_all(prestashop)
     monkeypatch.setenv("BREKZSYNC_SHOP__DATABASE", prestashop.url(driver=""))
     monkeypatch.setenv("BREKZSYNC_SHOP__DATA_SHOP", "1")
     monkeypatch.setenv("BREKZSYNC_STOCK__WRITE_VIA", "database")

@@ -47,12 +47,19 @@ def test_demo_up_says_what_it_made_and_what_to_type_next(tmp_path: Path) -> None
         "Made a demo in demo: 3 shops (NL, BE, DE), 47 combinations, 20 orders.\n"
         "  shop.db         the shop, as a PrestaShop would hold it\n"
         "  erp.db          the ERP, as an Exact Globe would hold it\n"
+        "  marketplace.db  the marketplace, with what its customers ordered in the shop\n"
         "  state.db        what brekzsync remembers: a few exclusions, nothing sent yet\n"
         "  brekzsync.toml  the configuration\n"
         "Next: brekzsync --config demo/brekzsync.toml products export\n",
         "",
     )
-    assert _visible(tmp_path / "demo") == ["brekzsync.toml", "erp.db", "shop.db", "state.db"]
+    assert _visible(tmp_path / "demo") == [
+        "brekzsync.toml",
+        "erp.db",
+        "marketplace.db",
+        "shop.db",
+        "state.db",
+    ]
     assert (tmp_path / "demo/brekzsync.toml").read_text(encoding="utf-8") == data_file("brekzsync.toml")
 
 
@@ -140,7 +147,7 @@ def test_a_second_demo_up_puts_everything_back_to_its_beginning_and_says_so(tmp_
     assert _price(demo / "shop.db") == "6.570248"
     with closing(sqlite3.connect(demo / "erp.db")) as erp:
         assert erp.execute("SELECT count(*) FROM Items").fetchone() == (20,)
-    assert _visible(demo) == ["brekzsync.toml", "erp.db", "shop.db", "state.db"]
+    assert _visible(demo) == ["brekzsync.toml", "erp.db", "marketplace.db", "shop.db", "state.db"]
 
 
 def test_a_changed_configuration_is_kept_and_said_to_be(tmp_path: Path) -> None:
@@ -185,7 +192,7 @@ def test_what_an_interrupted_demo_up_left_is_taken_over(tmp_path: Path) -> None:
 
     assert make_demo(demo, NOW).refreshed
 
-    assert _visible(demo) == ["brekzsync.toml", "erp.db", "shop.db", "state.db"]
+    assert _visible(demo) == ["brekzsync.toml", "erp.db", "marketplace.db", "shop.db", "state.db"]
     assert not (demo / ".building").exists()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from brekzsync.demo.folder import make_demo
-from brekzsync.demo.webservice_requests import Asked
+from brekzsync.demo.local_service import Asked
 from brekzsync.flows.shipments.ports import OrderWriter
 from tests.exports import NOW, ROOT
 from tests.mortal import Life, mortal

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import pytest
 from sqlalchemy import Connection, QueuePool, inspect
+from sqlalchemy.schema import CreateTable
 
 from brekzsync.errors import AccessDenied, ConfigurationError
 from brekzsync.state import schema
@@ -75,7 +76,7 @@ def test_the_migrations_and_the_tables_give_the_same_schema(state_url: str) -> N
 
 
 @pytest.mark.parametrize("killed", [False, True])
-@pytest.mark.parametrize("revision", ["0001", "0002"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
 def test_a_state_of_an_earlier_schema_gets_what_is_new_and_keeps_what_it_knew(
     state_url: str, revision: str, killed: bool
 ) -> None:
@@ -94,6 +95,10 @@ def test_a_state_of_an_earlier_schema_gets_what_is_new_and_keeps_what_it_knew(
         assert state.switches.set("product", ["exact"], enabled=False, at=NOON) == ["exact"]
         (claim,) = state.ledger("order", "exact").claims.open()
         assert (claim.key, claim.claimed_by) == ((12, 0), None)
+        assert list(state.status_tasks("order_status", "shoppingfeed").batches()) == []
+        with state.database.read() as connection:
+            (index,) = inspect(connection).get_indexes("status_task")
+        assert index["name"] == "status_task_due"
 
 
 def _hand_out(database: Database) -> None:
@@ -108,8 +113,10 @@ def _hand_out(database: Database) -> None:
 def _made_before_the_end(connection: Connection, revision: str) -> None:
     if revision == "0001":
         metadata.tables["flow_switch"].create(connection)
-    else:
+    elif revision == "0002":
         connection.exec_driver_sql("ALTER TABLE served ADD COLUMN claimed_by VARCHAR(64)")
+    else:
+        connection.execute(CreateTable(metadata.tables["status_task"]))  # and not its index yet
 
 
 def _make_schema(url: str, revision: str) -> None:

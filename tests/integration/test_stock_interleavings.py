@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from brekzsync.bootstrap.state import state_of
 from brekzsync.bootstrap.stock import stock_flow
+from brekzsync.demo.local_service import Asked
 from brekzsync.demo.webservice import DemoWebservice
-from brekzsync.demo.webservice_requests import Asked
 from brekzsync.domain.shop_stock import Written
 from brekzsync.flows.stock.run import StockFlow, StockRequest
 from brekzsync.settings import load_settings

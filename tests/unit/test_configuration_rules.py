@@ -9,6 +9,7 @@ import pytest
 
 from brekzsync.domain.erp_items import ErpItem
 from brekzsync.domain.orders.facts import Carrier, OrderFacts, OrderRate, OrderState, PaymentModule
+from brekzsync.flows.configuration.marketplace import marketplace_in_itself
 from brekzsync.flows.configuration.orders import (
     items_in_the_erp,
     order_mappings,
@@ -23,7 +24,6 @@ from brekzsync.flows.configuration.rules import (
     ShopNames,
     UnmappedRate,
     against_the_shop,
-    in_itself,
     unknown_shops,
     unmapped_rates,
 )
@@ -42,28 +42,12 @@ def settings(**sections: Any) -> Settings:
 def test_a_file_that_says_the_least_contradicts_neither_itself_nor_its_shop() -> None:
     least = settings()
 
-    found = [*in_itself(least), *against_the_shop(least, "exact", SHOP), *unknown_shops(least, SHOP)]
-    assert found + list(order_mappings(least, NOTHING)) == []
-
-
-def test_a_state_that_means_two_things_to_the_marketplace_is_an_error() -> None:
-    twice = settings(marketplace={"shipped_states": [4], "delivered_states": [5, 4]})
-
-    assert list(in_itself(twice)) == [
-        Finding(
-            Severity.ERROR,
-            "marketplace",
-            "delivered_states",
-            "Order state 4 stands in shipped_states and in delivered_states: one state is reported as one thing.",
-            "Take 4 out of one of the two.",
-        )
+    found = [
+        *marketplace_in_itself(least),
+        *against_the_shop(least, "exact", SHOP),
+        *unknown_shops(least, SHOP),
     ]
-
-
-def test_a_marketplace_that_is_told_nothing_is_a_warning() -> None:
-    (found,) = in_itself(settings(marketplace={"token": "T"}))
-
-    assert (found.severity, found.key) == (Severity.WARNING, "shipped_states")
+    assert found + list(order_mappings(least, NOTHING)) == []
 
 
 def test_prices_in_another_currency_than_the_shops_are_an_error_where_it_stands() -> None:

@@ -96,12 +96,14 @@ class State:
     def __init__(self, *, latest: list[Run | None], held: bool) -> None:
         self._latest = latest
         self._held = held
+        self.asked_of: list[str] = []
         self.runs = self.locks = self.switches = self
 
     def latest(self, flow: str, target: str) -> Run | None:
         return self._latest.pop(0)
 
-    def last_success(self, flow: str, target: str) -> Run | None:
+    def last_success(self, flow: str, target: str, *, command: str = "") -> Run | None:
+        self.asked_of.append(command)
         return None
 
     def is_held(self, flow: str, target: str) -> bool:
@@ -116,6 +118,14 @@ class State:
 
     def backlog(self, flow: str, target: str) -> dict[str, int]:
         return {"pending": 1, "failed": 2}
+
+
+def test_a_flow_with_a_target_of_its_own_is_known_to_work_by_its_own_command() -> None:
+    state = State(latest=[None, None], held=False)
+    for name in ("product", "order_status"):
+        health(state, FLOWS[name], "any", overdue_after=HOUR, now=NOW)
+
+    assert state.asked_of == ["", "orders push-status"]
 
 
 AT_WORK = Run(name="first", status="running", finished_at=None)

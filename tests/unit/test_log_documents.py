@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 
 from brekzsync.domain.ledger import LedgerEntry
-from brekzsync.domain.log_documents import json_fields, shipment_summary, shop_figures, stock_summary
+from brekzsync.domain.log_documents import (
+    json_fields,
+    shipment_summary,
+    shop_figures,
+    status_summary,
+    stock_summary,
+)
 from brekzsync.domain.log_records import LogRow, log_record, meaning
+from brekzsync.domain.order_status import AcceptedStatus, StatusReason
 from brekzsync.domain.shipments import Extent, Shipment
 from brekzsync.domain.sync_flows import FLOWS, LogType
 from brekzsync.flows.sync_logs import document_fields
@@ -53,12 +60,41 @@ def test_a_shipment_is_told_with_its_extent_state_and_tracking_number() -> None:
     )
 
 
+def test_an_order_status_is_told_with_its_names_and_what_was_accepted() -> None:
+    told = AcceptedStatus("KHWLILZLL-5", "Amazon", "171-1", ("ship", "deliver"), "3SBREK001")
+    assert status_summary(told.stored()) == "KHWLILZLL-5: Amazon 171-1, ship, deliver, 3SBREK001"
+    assert status_summary(told._replace(operations=(), tracking="").stored()) == "KHWLILZLL-5: Amazon 171-1"
+    record = log_record(row("order_status", told.stored()), now=9)
+    assert (record.log_type, record.key, record.info) == (
+        LogType.ORDER,
+        "12",
+        "KHWLILZLL-5: Amazon 171-1, ship, deliver, 3SBREK001",
+    )
+
+
+@pytest.mark.parametrize("reason", StatusReason)
+@pytest.mark.parametrize("status", ["pending", "failed"])
+def test_every_reason_of_an_order_status_has_a_sentence_of_its_own(status: str, reason: StatusReason) -> None:
+    record = log_record(row("order_status", None, status=status, reason=str(reason)), now=9)
+    assert (record.told.status, record.told.reason) == (status, reason)
+    assert meaning(record.told) not in ("It waits for the next run.", f"It failed: {reason}.")
+
+
+def test_what_waits_for_something_says_so_until_its_time_has_come() -> None:
+    held = row("order_status", None, status="pending", reason="no_tracking_yet", next_attempt_at=99)
+    failed = row("order_status", None, status="pending", reason="queued", next_attempt_at=99)
+    assert [log_record(one, now=9).told.reason for one in (held, failed)] == [
+        "no_tracking_yet",
+        "waiting_to_retry",
+    ]
+
+
 @pytest.mark.parametrize("document", ["", "{", "[]", "5", '{"code": 5, "shops": 7}', '{"shops": [1, {}]}'])
 def test_what_cannot_be_read_is_told_as_little_and_never_an_error(document: str) -> None:
-    for flow in ("stock", "shipment"):
+    for flow in ("stock", "shipment", "order_status"):
         record = log_record(row(flow, document), now=9)
         assert record.info
-        assert document_fields(record.log_type, document) is None or json_fields(document)
+        assert document_fields(record.flow, document) is None or json_fields(document)
 
 
 def test_a_line_of_stock_is_known_by_its_combination_and_one_of_a_shipment_by_its_order() -> None:

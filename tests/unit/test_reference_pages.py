@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from brekzsync.domain.eligibility import Criterion
+from brekzsync.domain.order_status import StatusReason
 from brekzsync.domain.orders.reasons import OrderReason
 from brekzsync.domain.stock import Finding as StockFinding
+from brekzsync.flows.order_status.detect import RETRY
 from brekzsync.flows.orders.deciding import RESENT
 from brekzsync.flows.orders.export import NO_LONGER_DUE
 from brekzsync.flows.orders.settlement import UNKNOWN
@@ -26,6 +28,7 @@ REFERENCE = ROOT / "docs/reference"
 SOURCE = ROOT / "src/brekzsync"
 # The criterion that is the comparison itself: no record is skipped for it.
 COMPARED = Criterion.UPDATED
+UNMAPPED = "state_not_mapped"
 
 
 def test_the_reasons_are_those_in_the_code() -> None:
@@ -59,6 +62,19 @@ def test_the_warnings_of_orders_are_those_in_the_code() -> None:
     documented = {code for code, kind in _reasons("orders.md") if kind == "warning"}
 
     assert documented == set(re.findall(r'warnings(?:\.add\(|\[)"(\w+)"', _source(orders=True)))
+
+
+def test_the_reasons_of_order_statuses_are_those_in_the_code() -> None:
+    documented = dict(_reasons("order-statuses.md"))
+    source = "".join(
+        path.read_text(encoding="utf-8") for path in sorted((SOURCE / "flows/order_status").glob("*.py"))
+    )
+    warnings = set(re.findall(r'warnings\["(\w+)"\]', source))
+
+    assert {code for code, kind in documented.items() if kind == "warning"} == warnings
+    said = {*map(str, StatusReason), RETRY, UNMAPPED}
+    assert {code for code, kind in documented.items() if kind != "warning"} == said
+    assert f'"{UNMAPPED}"' in source
 
 
 def test_the_findings_and_reasons_of_stock_are_those_in_the_code() -> None:
@@ -97,7 +113,12 @@ def test_every_code_an_error_may_carry_is_listed() -> None:
     listed = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
 
     # A document that tells of single records has no exception behind it.
-    assert sorted(listed) == sorted({*_error_codes(), "records_failed", "outcome_unknown"})
+    assert sorted(listed) == sorted({*_error_codes(), *_conflicts(), "records_failed", "outcome_unknown"})
+
+
+def _conflicts() -> Iterator[str]:
+    """A rule of the domain names them; who raises the error takes the code from there."""
+    return _first_arguments("Conflict")
 
 
 @pytest.mark.parametrize("section", sorted(Settings.model_fields))
@@ -122,11 +143,12 @@ def _reasons(page: str = "item-document.md") -> list[tuple[str, str]]:
 
 
 def _source(*, orders: bool) -> str:
-    """That of the flows and rules of orders, or all the rest."""
+    """That of the flows and rules of orders, or all the rest but what is told of them to the marketplace."""
     paths = (
         path
         for path in sorted(SOURCE.rglob("*.py"))
-        if ("orders" in path.parts or path.stem.startswith("order")) == orders
+        if "order_status" not in path.parts
+        and ("orders" in path.parts or path.stem.startswith("order")) == orders
     )
     return "".join(path.read_text(encoding="utf-8") for path in paths)
 

@@ -204,8 +204,8 @@ def test_secrets_do_not_show_when_settings_are_printed(write: Write) -> None:
         ),
         (
             SHOP + "[notify]\nmail = 1",
-            "[notify] mail is not a known key. (in FILE)",
-            "[notify] has no keys: remove it.",
+            "[notify] mail is not a known key. Did you mean 'mail_to'? (in FILE)",
+            "Rename it to mail_to, or remove it.",
         ),
         (
             SHOP + "[prodcuts]",

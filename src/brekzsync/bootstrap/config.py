@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def configuration_check(settings: Settings) -> Iterator[ConfigurationCheck]:
-    """The check of a file that loads, put together."""
+def configuration_check(
+    settings: Settings, commands: Callable[[], Collection[str]]
+) -> Iterator[ConfigurationCheck]:
+    """The check of a file that loads, put together; ``commands`` names all commands there are."""
     database = ShopDatabase(settings.shop.database.get_secret_value())
     try:
         yield ConfigurationCheck(
@@ -44,6 +46,7 @@ def configuration_check(settings: Settings) -> Iterator[ConfigurationCheck]:
             moved_warehouses=_moved_warehouses,
             stock_places=lambda own: _stock_places(own, database),
             exclusions=lambda: _exclusions(settings),
+            commands=commands,
         )
     finally:
         database.dispose()

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brekzsync.bootstrap.marketplace_checks import marketplace_checks
+from brekzsync.bootstrap.notify import mail_server
 from brekzsync.bootstrap.orders import order_channel
 from brekzsync.bootstrap.products import shop_options
 from brekzsync.bootstrap.state import utc_now
@@ -17,7 +19,7 @@ from brekzsync.errors import BrekzsyncError
 from brekzsync.exact.health import ErpHealth
 from brekzsync.host.cron import CronPlaces, look_for
 from brekzsync.host.folders import readable, space, writable
-from brekzsync.marketplace.health import MarketplaceHealth
+from brekzsync.notify.health import MailHealth
 from brekzsync.prestashop.health import ShopHealth, slots
 from brekzsync.prestashop.stock_health import stock_check, writer_check
 from brekzsync.prestashop.webservice_health import FOR_SHIPMENTS, FOR_STOCK, webservice
@@ -37,10 +39,12 @@ def examination(settings: Settings) -> Iterator[list[Check]]:
     with ExitStack() as opened:
         checks = [Check(system="configuration", name="file", look=partial(_configuration, settings))]
         checks += _state(settings, opened)
-        checks += _shop(settings, names, opened)
+        of_shop, of_marketplace = marketplace_checks(settings)
+        checks += _shop(settings, names, opened) + of_shop
         for name in names:
             checks += _erp(settings.for_target(name), _told(name, names), opened)
-        checks += _marketplace(settings)
+        checks += of_marketplace
+        checks += MailHealth(mail_server(settings)).checks()
         for name in names:
             checks += _outbox(settings.for_target(name), _told(name, names))
         yield checks + _cron()
@@ -152,11 +156,6 @@ def _erp(own: Settings, target: str, opened: ExitStack) -> list[Check]:
     health = ErpHealth(url, target, own.shipments.tracking)
     opened.callback(health.dispose)
     return health.checks()
-
-
-def _marketplace(settings: Settings) -> list[Check]:
-    its = settings.marketplace
-    return MarketplaceHealth(its.base_url, its.token.get_secret_value(), its.store_id).checks()
 
 
 def _outbox(own: Settings, target: str) -> list[Check]:

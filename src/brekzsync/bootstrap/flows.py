@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from brekzsync.bootstrap.state import existing_state, utc_now
 from brekzsync.domain.sync_flows import FLOWS, FlowSwitch, SyncFlow
+from brekzsync.errors import ConfigurationError
 from brekzsync.flows.flow_status import health
 from brekzsync.flows.flow_switching import Switched, Wish, switch
 from brekzsync.flows.health import FlowHealth
@@ -31,6 +32,7 @@ _SECTIONS: Final[dict[str, Callable[[Settings], _Section]]] = {
     "refund": lambda settings: settings.orders,
     "stock": lambda settings: settings.stock,
     "shipment": lambda settings: settings.shipments,
+    "order_status": lambda settings: settings.marketplace,
 }
 
 
@@ -42,17 +44,33 @@ class ListedFlow(NamedTuple):
     switch: FlowSwitch | None
 
 
-def targets_of(settings: Settings, named: str | None) -> list[str]:
-    """All configured targets, or the one ``named``. Raises ConfigurationError (``unknown_target``)."""
-    if named is None:
-        return settings.target_names()
+def targets_for(settings: Settings, flow: SyncFlow) -> list[str]:
+    """Where a flow goes: to all configured targets, or to the one of its own."""
+    return [flow.own_target] if flow.own_target else settings.target_names()
+
+
+def targets_of(settings: Settings, flow: SyncFlow, named: str | None) -> list[str]:
+    """All targets of a flow, or the one ``named``. Raises ConfigurationError (``unknown_target``)."""
+    if named is None or named == flow.own_target:
+        return targets_for(settings, flow)
+    if flow.own_target:
+        raise ConfigurationError(
+            f"{flow.name} goes to {flow.own_target} alone, whatever targets are configured.",
+            hint="Leave --target out.",
+            code="unknown_target",
+        )
     settings.for_target(named)
     return [named]
 
 
 def is_configured(settings: Settings, flow: str, target: str) -> bool:
     """Whether there is such a target, and the configuration says anything of this flow to it."""
-    return target in settings.target_names() and _SECTIONS[flow](settings.for_target(target)).is_in_use
+    named = FLOWS[flow]
+    return target in targets_for(settings, named) and _section(settings, named, target).is_in_use
+
+
+def _section(settings: Settings, flow: SyncFlow, target: str) -> _Section:
+    return _SECTIONS[flow.name](settings if flow.own_target else settings.for_target(target))
 
 
 def list_flows(settings: Settings) -> list[ListedFlow]:
@@ -62,12 +80,20 @@ def list_flows(settings: Settings) -> list[ListedFlow]:
     return [
         ListedFlow(flow, target, known.get((flow.name, target)))
         for flow in FLOWS.values()
-        for target in settings.target_names()
+        for target in targets_for(settings, flow)
     ]
 
 
 def switch_flow(settings: Settings, wish: Wish, *, dry_run: bool) -> list[Switched]:
-    """Switch a flow as wished for; with ``dry_run`` only say what would change."""
+    """Switch a flow as wished for; with ``dry_run`` only say what would change.
+
+    Raises ConfigurationError when order statuses are to be switched on while another module tells them too.
+    """
+    if wish.enabled and wish.flow.name == "order_status" and settings.marketplace.is_in_use:
+        # The gateways of shop and marketplace, which nothing else here needs.
+        from brekzsync.bootstrap.marketplace_checks import refuse_other_modules
+
+        refuse_other_modules(settings)
     with existing_state(settings, writes=not dry_run) as state:
         return switch(state.switches, state.locks.is_held, wish, at=utc_now(), dry_run=dry_run)
 
@@ -82,9 +108,9 @@ def flow_health(settings: Settings) -> list[FlowHealth]:
                 flow,
                 target,
                 is_configured=is_configured(settings, flow.name, target),
-                overdue_after=_SECTIONS[flow.name](settings.for_target(target)).overdue_after,
+                overdue_after=_section(settings, flow, target).overdue_after,
                 now=now,
             )
             for flow in FLOWS.values()
-            for target in settings.target_names()
+            for target in targets_for(settings, flow)
         ]

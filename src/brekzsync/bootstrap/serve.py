@@ -9,6 +9,7 @@ from threading import local
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, cast
 
+from brekzsync.bootstrap.flows import targets_for
 from brekzsync.bootstrap.inbox import check_receiving
 from brekzsync.bootstrap.orders import order_channel
 from brekzsync.bootstrap.products import item_mapping, shop_options
@@ -103,10 +104,10 @@ class Service:
     def backlog(self) -> Backlog:
         """For all flows and targets."""
         return {
-            (flow, target, status): count
-            for flow in FLOWS
-            for target in self.settings.target_names()
-            for status, count in self.state.sync_log.backlog(flow, target).items()
+            (flow.name, target, status): count
+            for flow in FLOWS.values()
+            for target in targets_for(self.settings, flow)
+            for status, count in self.state.sync_log.backlog(flow.name, target).items()
         }
 
     def close(self) -> None:

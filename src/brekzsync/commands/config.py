@@ -87,6 +87,7 @@ def check(invocation: Invocation) -> None:
 def _checked(invocation: Invocation) -> CheckReport:
     """The report; mistakes of the file itself are findings too, and then the shop is not looked at."""
     from brekzsync.bootstrap.config import configuration_check
+    from brekzsync.commands.heartbeats import command_names
     from brekzsync.flows.configuration.report import mistaken
 
     try:
@@ -95,7 +96,7 @@ def _checked(invocation: Invocation) -> CheckReport:
         if error.code == "no_configuration":
             raise
         return mistaken(error)
-    with configuration_check(settings) as prepared:
+    with configuration_check(settings, command_names) as prepared:
         return prepared.execute(
             lambda total: invocation.console.progress("Looking through the catalogue", total)
         )

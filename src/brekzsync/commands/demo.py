@@ -32,9 +32,14 @@ def _in_folder(what: str) -> Callable[[Command], Command]:
     )
 
 
+def _orders(option: str, name: str, what: str) -> Callable[[Command], Command]:
+    """An option that names orders of the marketplace."""
+    return click.option(option, name, multiple=True, metavar="ORDER", help=f"{what}.")
+
+
 @click.group(epilog="Example: brekzsync demo up")
 def demo() -> None:
-    """Try brekzsync with a small shop, and a small ERP, of its own."""
+    """Try brekzsync with a small shop, ERP and marketplace of its own."""
 
 
 @demo.command(epilog="Example: brekzsync demo up --dir shop-to-try")
@@ -116,12 +121,76 @@ def webservice(invocation: Invocation, directory: Path, port: int) -> None:
     Stock and shipments are written through it. It takes the key that [shop] webservice_key of the demo's
     configuration holds, on this machine only.
     """
-    from brekzsync.demo.webservice import demo_webservice, until_told
+    from brekzsync.demo.local_service import until_told
+    from brekzsync.demo.webservice import demo_webservice
 
     with demo_webservice(directory, port) as service:
         invocation.console.notice(f"The demo's webservice is at {service.address} until it is told to stop.")
         until_told()
     invocation.console.document("demo webservice", True, {"address": service.address})
+
+
+@demo.command(epilog="Example: brekzsync demo marketplace --port 8082")
+@_in_folder("The demo's folder")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8082,
+    metavar="P",
+    help="Port; 0 is any free one [default: 8082].",
+)
+@click.option(
+    "--ticket-delay",
+    type=click.FloatRange(0),
+    default=5.0,
+    metavar="S",
+    help="Seconds until it has done what it took [default: 5].",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="Answer more than N requests a second with HTTP 429.",
+)
+@_orders("--fail", "failing", "Let what is asked for this order fail")
+@_orders("--cancel", "canceling", "Cancel what is asked for it")
+@_orders("--ignore", "ignoring", "Report it as ignored")
+@pass_invocation
+def marketplace(
+    invocation: Invocation,
+    directory: Path,
+    port: int,
+    ticket_delay: float,
+    rate: float | None,
+    failing: tuple[str, ...],
+    canceling: tuple[str, ...],
+    ignoring: tuple[str, ...],
+) -> None:
+    """Answer as the marketplace of the demo's orders until it is told to stop.
+
+    Order statuses are sent to it, and it says what became of them, as Shopping Feed does. What it was told is kept
+    until the next `demo up`. ORDER is an order's id or reference on the marketplace; repeat an option for several.
+    """
+    from brekzsync.demo.local_service import until_told
+    from brekzsync.demo.marketplace import demo_marketplace
+    from brekzsync.demo.marketplace_rules import Behaviour, named
+
+    behaviour = Behaviour(
+        ticket_delay=ticket_delay,
+        requests_per_second=rate,
+        failing=dict.fromkeys(named(failing), "Unable to update order."),
+        canceling=named(canceling),
+        ignoring=dict.fromkeys(named(ignoring), "Order not found"),
+    )
+    with demo_marketplace(directory, port, behaviour) as service:
+        invocation.console.notice(f"The demo's marketplace is at {service.url} until it is told to stop.")
+        until_told()
+        accepted = service.accepted()
+    invocation.console.document(
+        "demo marketplace",
+        True,
+        {"address": service.url, "accepted": {str(order): told for order, told in accepted.items()}},
+    )
 
 
 def _show(console: Console, made: Demo, following: str, *, dry_run: bool) -> None:
@@ -140,6 +209,7 @@ def _show(console: Console, made: Demo, following: str, *, dry_run: bool) -> Non
     for file, content in (
         ("shop.db", "the shop, as a PrestaShop would hold it"),
         ("erp.db", "the ERP, as an Exact Globe would hold it"),
+        ("marketplace.db", "the marketplace, with what its customers ordered in the shop"),
         ("state.db", "what brekzsync remembers: a few exclusions, nothing sent yet"),
         ("brekzsync.toml", "the configuration"),
     ):

@@ -68,6 +68,7 @@ _TITLES = {
     "shop": "Shop",
     "erp": "ERP",
     "marketplace": "Marketplace",
+    "mail": "Mail",
     "outbox": "Outbox",
     "cron": "Cron",
 }

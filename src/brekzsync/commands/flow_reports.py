@@ -97,7 +97,10 @@ def _following(wish: Wish, invocation: Invocation) -> str:
 
 def enabling(invocation: Invocation, flow: str, target: str | None) -> str:
     """The command that switches it on again; it names the target where there are others."""
-    several = target is not None and len(invocation.settings.target_names()) > 1
+    from brekzsync.bootstrap.flows import targets_for
+    from brekzsync.domain.sync_flows import FLOWS
+
+    several = target is not None and len(targets_for(invocation.settings, FLOWS[flow])) > 1
     return invocation.typed(f"flows enable {flow}{f' --target {target}' if several else ''}")
 
 

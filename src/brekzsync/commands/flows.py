@@ -82,7 +82,7 @@ def _switch(
     from brekzsync.flows.flow_switching import Wish, flow_named
 
     named = flow_named(flow)
-    wish = Wish(named, targets_of(invocation.settings, target), enabled, login_name(), reason)
+    wish = Wish(named, targets_of(invocation.settings, named, target), enabled, login_name(), reason)
     switched = switch_flow(invocation.settings, wish, dry_run=dry_run)
     show_switched(invocation, wish, switched, dry_run=dry_run)
     command = "flows enable" if enabled else "flows disable"

@@ -58,6 +58,11 @@ def complete_shipment_ids(ctx: click.Context, param: click.Parameter, incomplete
     return _completed("shipment", ctx, param, incomplete)
 
 
+def complete_status_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Ids of marketplace orders that begin so and were not given yet."""
+    return _completed("order_status", ctx, param, incomplete)
+
+
 def complete_product_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Keys that begin so and were not given yet; for an argument that is not ``ids`` itself.
 

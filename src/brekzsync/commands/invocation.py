@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from brekzsync.console import Console
+    from brekzsync.notify.heartbeat import Heartbeat
     from brekzsync.settings import Settings
 
 
@@ -27,6 +28,8 @@ class Invocation:
     command: str = ""
     # Set by a command whose failure was recorded the same way by its previous run: --cron then says nothing.
     is_known_failure: bool = False
+    # What a monitoring service hears of this run; ``cli.py`` tells it the end.
+    heartbeat: Heartbeat | None = None
 
     @cached_property
     def console(self) -> Console:
@@ -37,13 +40,17 @@ class Invocation:
 
     @cached_property
     def settings(self) -> Settings:
-        """The configuration, read when first asked for, which is also when logging starts."""
+        """The configuration, read when first asked for, which is also when logging and the heartbeat start."""
         from brekzsync import logs
         from brekzsync.settings import load_settings
 
         settings = load_settings(self.config, os.environ)
         logs.hide(settings.secrets())
         logs.configure(settings.log.file, settings.log.level, 0 if self.is_cron else self.verbosity)
+        if self.command in settings.notify.heartbeats:
+            from brekzsync.commands.heartbeats import begin
+
+            begin(self, settings)
         return settings
 
     def typed(self, command: str) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from brekzsync.commands.log_reports import at, minute, named, record_document, status_text, tone
-from brekzsync.commands.times import moment, stamp
+from brekzsync.commands.log_tasks import moment_of, task_document, task_rows
+from brekzsync.commands.times import stamp
 from brekzsync.domain.log_documents import shop_figures
-from brekzsync.domain.log_records import ORDER_TYPES, SHOP_TYPES
+from brekzsync.domain.log_records import FOR_THE_SHOP, ORDER_STATUS, SALES_ORDERS
 
 if TYPE_CHECKING:
     from brekzsync.console import CardBlock, Console
@@ -19,17 +20,22 @@ if TYPE_CHECKING:
 def details_document(details: RecordDetails) -> dict[str, Any]:
     """The record as ``logs list`` has it, and what lies behind."""
     entry = details.entry
-    return record_document(details.record) | {
+    document = record_document(details.record) | {
         "different_at": stamp(at(entry.different_at)),
         "run": details.run,
         "force_pending": entry.force_requested > entry.force_acknowledged,
         "acknowledged": details.acknowledged,
-        "failed_attempts": [
-            {"at": stamp(at(one.at)), "run": one.run, "reason": one.reason, "message": one.message}
-            for one in details.attempts
-        ],
+        "failed_attempts": [_attempt(one) for one in details.attempts if one.outcome == "failed"],
         "handed_out": [_handed_out(one, details) for one in details.handed_out],
     }
+    if details.record.flow == ORDER_STATUS:
+        document["withdrawn"] = [_attempt(one) for one in details.attempts if one.outcome != "failed"]
+        document["task"] = None if details.task is None else task_document(details.task)
+    return document
+
+
+def _attempt(one: LogAttempt) -> dict[str, Any]:
+    return {"at": stamp(at(one.at)), "run": one.run, "reason": one.reason, "message": one.message}
 
 
 def _handed_out(one: HandedOut, details: RecordDetails) -> dict[str, Any]:
@@ -44,14 +50,14 @@ def _handed_out(one: HandedOut, details: RecordDetails) -> dict[str, Any]:
         "offered_again_at": None if _is_claim(one, details) else until,
         "rejected_at": stamp(at(one.rejected_at)),
     }
-    if details.record.log_type in ORDER_TYPES:
+    if details.record.flow in SALES_ORDERS:
         told["looked_up_at"] = until if _is_claim(one, details) and not _is_untaken(one) else None
-        told["document"] = document_fields(details.record.log_type, one.document)
+        told["document"] = document_fields(details.record.flow, one.document)
     return told
 
 
 def _is_claim(one: HandedOut, details: RecordDetails) -> bool:
-    return details.record.log_type in ORDER_TYPES and one.rejected_at is None
+    return details.record.flow in SALES_ORDERS and one.rejected_at is None
 
 
 def _is_untaken(one: HandedOut) -> bool:
@@ -73,15 +79,18 @@ def show_details(console: Console, details: RecordDetails) -> None:
     record, target = details.record, details.record.target
     blocks: list[CardBlock] = [("Record", _rows(_state(details)))]
     if details.acknowledged is not None:
-        title = "What the shop was given" if _is_the_shops(details) else f"What {target} acknowledged"
-        blocks += _content(title, details.acknowledged)
+        blocks += _content(_title(details), details.acknowledged)
+    if details.task is not None:
+        blocks.append(("What the marketplace is to be told", _rows(task_rows(details.task))))
     if details.handed_out:
         rows = [_handed_out_row(one, details) for one in details.handed_out]
         blocks.append(("Handed out and not acknowledged", rows))
-        if details.acknowledged is None and record.log_type in ORDER_TYPES:
+        if details.acknowledged is None and record.flow in SALES_ORDERS:
             blocks += _content("What was handed out", _newest_document(details))
     if details.attempts:
-        blocks.append(("Failed attempts", [_attempt_row(one) for one in details.attempts]))
+        is_all_failed = all(one.outcome == "failed" for one in details.attempts)
+        heading = "Failed attempts" if is_all_failed else "What happened before"
+        blocks.append((heading, [_attempt_row(one) for one in details.attempts]))
     title = f"{named(record.flow, record.key)} → {target}"
     console.card(title, status_text(record.told), tone(record.told), _lead(details), blocks)
 
@@ -89,7 +98,7 @@ def show_details(console: Console, details: RecordDetails) -> None:
 def _newest_document(details: RecordDetails) -> dict[str, Any]:
     from brekzsync.flows.sync_logs import document_fields
 
-    return document_fields(details.record.log_type, details.handed_out[0].document) or {}
+    return document_fields(details.record.flow, details.handed_out[0].document) or {}
 
 
 def _content(title: str, fields: dict[str, Any]) -> list[CardBlock]:
@@ -118,12 +127,13 @@ def _rows(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str, str]]:
 
 
 def _attempt_row(one: LogAttempt) -> tuple[str, str, str]:
-    return "bad", minute(one.at), ": ".join(filter(None, (one.reason, one.message)))
+    mark = "bad" if one.outcome == "failed" else "blank"
+    return mark, minute(one.at), ": ".join(filter(None, (one.reason, one.message)))
 
 
 def _handed_out_row(one: HandedOut, details: RecordDetails) -> tuple[str, str, str]:
     """When, and what of it."""
-    if details.record.log_type in ORDER_TYPES:
+    if details.record.flow in SALES_ORDERS:
         return "bad" if one.rejected_at is not None else "blank", minute(one.served_at), _claim(one)
     if one.rejected_at is not None:
         return "bad", minute(one.served_at), f"rejected, offered again after {minute(one.lease_until)}"
@@ -153,27 +163,31 @@ def _state(details: RecordDetails) -> list[tuple[str, str]]:
     return [
         ("Info", "" if record.info == record.key else record.info),
         ("Type", str(record.log_type)),
-        ("Created", _moment(told.created_at)),
-        ("Synced", _moment(told.synced_at)),
-        ("Updated", _moment(told.updated_at)),
+        ("Created", moment_of(told.created_at)),
+        ("Synced", moment_of(told.synced_at)),
+        ("Updated", moment_of(told.updated_at)),
         ("Attempts", f"{told.attempts} failed{since}" if told.attempts else ""),
-        ("Next attempt", _moment(told.next_attempt_at)),
+        ("Next attempt", moment_of(told.next_attempt_at)),
         ("Forced", "yes, not delivered yet" if entry.force_requested > entry.force_acknowledged else ""),
         ("Run", details.run or ""),
     ]
-
-
-def _moment(milliseconds: int | None) -> str:
-    when = at(milliseconds)
-    return "" if when is None else moment(when)
 
 
 def _lead(details: RecordDetails) -> str:
     """The sentence of the card."""
     from brekzsync.domain.log_records import meaning
 
-    return meaning(details.record.told, "The shop" if _is_the_shops(details) else "The target")
+    return meaning(details.record.told, f"The {_receiver(details)}")
 
 
-def _is_the_shops(details: RecordDetails) -> bool:
-    return details.record.log_type in SHOP_TYPES
+def _title(details: RecordDetails) -> str:
+    if details.record.flow in FOR_THE_SHOP:
+        return "What the shop was given"
+    accepted = details.record.flow == ORDER_STATUS
+    return "What the marketplace accepted" if accepted else f"What {details.record.target} acknowledged"
+
+
+def _receiver(details: RecordDetails) -> str:
+    if details.record.flow in FOR_THE_SHOP:
+        return "shop"
+    return "marketplace" if details.record.flow == ORDER_STATUS else "target"

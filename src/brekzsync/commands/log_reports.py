@@ -59,7 +59,7 @@ def tone(told: Told) -> Tone:
 
 def named(flow: str, key: str) -> str:
     """A record in a sentence: ``12-34`` is a product, but ``order 12`` and ``stock 12-34``."""
-    return key if flow == "product" else f"{flow} {key}"
+    return key if flow == "product" else f"{flow.replace('_', ' ')} {key}"
 
 
 def minute(milliseconds: int | None) -> str:

@@ -120,8 +120,8 @@ def retry(invocation: Invocation, /, keys: tuple[str, ...], dry_run: bool, **fil
     """Let the next run try again what was rejected and waits.
 
     KEYs are combination keys (12-34), product ids or ids of orders, refunds and shipments (12: all that fit, or
-    what --type says); none means all that wait. A record that fails by its own data is tried by every run: it
-    needs mending, and is shown with what to mend.
+    what --type says); none means all that failed and wait, and order statuses that were given up. A record that
+    fails by its own data is tried by every run: it needs mending, and is shown with what to mend.
     """
     from brekzsync.bootstrap.logs import retry_records
     from brekzsync.commands.log_reports import retry_document, show_retry

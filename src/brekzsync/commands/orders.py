@@ -1,4 +1,7 @@
-"""``brekzsync orders`` and ``brekzsync refunds``: send what customers bought and gave back to the ERP, once."""
+"""``brekzsync orders`` and ``brekzsync refunds``: send what customers bought and gave back to the ERP, once.
+
+What the marketplace is told of orders, ``orders push-status``, is in ``order_status_push.py``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import click
 
 from brekzsync.commands.ids import complete_order_ids, complete_refund_ids, order_ids
 from brekzsync.commands.invocation import Invocation, pass_invocation
+from brekzsync.commands.order_status_push import push_status
 from brekzsync.commands.target_runs import (
     daily_summary,
     raise_failures,
@@ -30,7 +34,10 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 @click.group(epilog="Example: brekzsync orders export --dry-run")
 def orders() -> None:
-    """Send orders to the ERP, each exactly once."""
+    """Send orders to the ERP, each exactly once, and their statuses to the marketplace."""
+
+
+orders.add_command(push_status)
 
 
 @click.group(epilog="Example: brekzsync refunds export --dry-run")

@@ -13,9 +13,9 @@ def status(invocation: Invocation) -> int:
     """Show when each flow last ran, how that ended, what waits, and which run is at work.
 
     Exit code 3 when a flow that is switched on is overdue: none of its runs came to an end within
-    overdue_after of [products], [orders], [stock] or [shipments]. A flow but that of products which nobody ever
-    used, or which the configuration does not speak of, is not missed. Writes nothing; the shop and the ERP are
-    not asked.
+    overdue_after of [products], [orders], [stock], [shipments] or [marketplace]. A flow but that of products
+    which nobody ever used, or which the configuration does not speak of, is not missed. Writes nothing; the shop
+    and the ERP are not asked.
     """
     from brekzsync.bootstrap.flows import flow_health
     from brekzsync.bootstrap.inbox_looks import inbox_backlog

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Advance = Callable[[int], None]
 
+_SHORT_WORD = 14
+
 
 class Console:
     """What a command shows, by the global options; streams are those of the process when it is made."""
@@ -118,7 +120,12 @@ class Console:
         table = Table(box=ROUNDED, header_style="bold")
         for index, column in enumerate(columns):
             numbers = bool(rows) and all(type(row[index]) is int for row in rows)
-            table.add_column(Text(printable(column)), justify="right" if numbers else "left", overflow="fold")
+            table.add_column(
+                Text(printable(column)),
+                justify="right" if numbers else "left",
+                overflow="fold",
+                no_wrap=_is_of_short_words(rows, index),
+            )
         styles = {word: COLOURS[tone] for word, tone in (tones or {}).items()}
         for row in rows:
             table.add_row(
@@ -233,3 +240,9 @@ class Console:
 
 def _ignore(count: int) -> None:
     """The progress of a run nobody watches."""
+
+
+def _is_of_short_words(rows: Sequence[Sequence[object]], index: int) -> bool:
+    """Whether a column holds names only, which nobody reads in two pieces: the others make room."""
+    cells = [str(row[index]) for row in rows]
+    return all(0 < len(cell) <= _SHORT_WORD and " " not in cell for cell in cells)

@@ -14,6 +14,8 @@ from filelock import FileLock, Timeout
 from sqlalchemy.exc import DBAPIError
 
 from brekzsync.demo.erp import seed_erp
+from brekzsync.demo.marketplace_seed import FILE as MARKETPLACE
+from brekzsync.demo.marketplace_seed import seed_marketplace
 from brekzsync.demo.seed import data_file, exclusions, read, seed_shop
 from brekzsync.errors import ConfigurationError, InvalidInput, LockHeld, PermanentError
 from brekzsync.state.database import open_state
@@ -174,6 +176,7 @@ def _make(directory: Path, now: datetime) -> bool:
     try:
         seed_shop(building / "shop.db", now)
         seed_erp(building / "erp.db", now)
+        seed_marketplace(building / MARKETPLACE, building / "shop.db")
         _make_state(building / "state.db", now)
         (building / "brekzsync.toml").write_text(data_file("brekzsync.toml"), encoding="utf-8")
         return _put_in_place(building, directory)
@@ -200,7 +203,7 @@ def _put_in_place(building: Path, directory: Path) -> bool:
     # Unread items belong to the old state; the new one would neither replace nor withdraw all of them.
     shutil.rmtree(directory / "outbox", ignore_errors=True)
     shutil.rmtree(directory / IMPORTING, ignore_errors=True)
-    for name in ("state.db", "shop.db", "erp.db"):
+    for name in ("state.db", "shop.db", "erp.db", MARKETPLACE):
         # An old write-ahead log must not meet a new database: SQLite would replay it.
         (directory / name).unlink(missing_ok=True)
         for suffix in _SQLITE_COMPANIONS:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from sqlalchemy import Column, Integer
+from sqlalchemy import Column, Integer, String
 
 from brekzsync.demo.order_amounts import NOTHING, Line, Money, Totals, digits, order_totals, taxed, total
 from brekzsync.demo.rows import Record, ShopRows
@@ -26,6 +26,7 @@ def add_orders(rows: ShopRows, catalogue: Record, sales: Record) -> None:
     tables = order_tables("ps_", rows.tables.metadata)
     tables.carrier.append_column(Column("active", Integer))
     tables.carrier.append_column(Column("deleted", Integer))
+    tables.carrier.append_column(Column("url", String(255)))
     _add_surroundings(rows, MappingTables("ps_", rows.tables.metadata), sales)
     adder = _Orders(rows, tables, catalogue, sales)
     for order in sales["order"]:
@@ -50,6 +51,7 @@ def _add_surroundings(rows: ShopRows, tables: MappingTables, sales: Record) -> N
             id_carrier=carrier["id"],
             id_reference=carrier["reference"],
             name=carrier["name"],
+            url=carrier.get("url", ""),
             active=1,
             deleted=1 if carrier.get("deleted") else 0,
         )
@@ -201,7 +203,7 @@ class _Orders:
             weight=digits(Decimal(0)),
             shipping_cost_tax_excl=digits(totals.shipping.excl),
             shipping_cost_tax_incl=digits(totals.shipping.incl),
-            tracking_number="",
+            tracking_number=order.get("tracking", ""),
             date_add=self._rows.moment(order["days_ago"], "10:05:00"),
         )
 

@@ -43,18 +43,19 @@ def _add_configuration(rows: ShopRows) -> None:
         "PS_LANG_DEFAULT": rows.language_ids[first["language"]],
         "PS_COUNTRY_DEFAULT": first["country"],
     }
-    _add_settings(rows, shared, id_shop_group=None, id_shop=None)
+    add_settings(rows, shared, id_shop_group=None, id_shop=None)
     for shop in given["shop"]:
         own = {
             "PS_LANG_DEFAULT": rows.language_ids[shop["language"]],
             "PS_COUNTRY_DEFAULT": shop["country"],
         }
-        _add_settings(rows, own, id_shop_group=given["shop_group"]["id"], id_shop=shop["id"])
+        add_settings(rows, own, id_shop_group=given["shop_group"]["id"], id_shop=shop["id"])
 
 
-def _add_settings(
+def add_settings(
     rows: ShopRows, settings: dict[str, object], *, id_shop_group: int | None, id_shop: int | None
 ) -> None:
+    """Rows of ``ps_configuration``; for all shops both ids are None."""
     table = rows.tables.configuration
     for name, value in settings.items():
         rows.add(

@@ -18,6 +18,7 @@ from brekzsync.demo.catalogue import add_catalogue
 from brekzsync.demo.orders import add_orders
 from brekzsync.demo.organisation import add_organisation
 from brekzsync.demo.rows import Record, ShopRows
+from brekzsync.demo.shoppingfeed import add_marketplace
 from brekzsync.demo.stock import add_stock
 
 
@@ -44,6 +45,7 @@ def seed_shop(path: Path, now: datetime) -> None:
     add_catalogue(rows, catalogue)
     add_stock(rows, catalogue)
     add_orders(rows, catalogue, read("orders.toml"))
+    add_marketplace(rows, read("marketplace.toml"))
     engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
     rows.tables.metadata.create_all(engine)
     with engine.begin() as connection:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from brekzsync.agent.untrusted_xml import NotXml, read_xml
+from brekzsync.demo.local_service import Asked, Reply
 from brekzsync.demo.webservice_answers import (
     PLAIN,
     XML,
@@ -23,33 +23,6 @@ Rights = Mapping[str, str]
 """Methods, parted by blanks, by resource."""
 
 
-class Asked(NamedTuple):
-    """A request that came; ``query`` decoded."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    body: bytes
-
-    @property
-    def resource(self) -> str:
-        return self.path.strip("/").split("/")[1] if "/" in self.path.strip("/") else ""
-
-    @property
-    def record(self) -> str:
-        parts = self.path.strip("/").split("/")
-        return parts[2] if len(parts) > 2 else ""
-
-
-class Reply(NamedTuple):
-    """An answer; ``headers`` beside those that every answer has."""
-
-    status: int
-    content: bytes = b""
-    content_type: str = XML
-    headers: Mapping[str, str] = {}
-
-
 class Answering:
     """A webservice over a shop's records. A key without rights may do everything."""
 
@@ -65,7 +38,7 @@ class Answering:
             return self._answer(asked, authorization)
         except ShopRefuses as refused:
             if refused.errors:
-                return Reply(refused.status, errors_document(refused.errors))
+                return _xml(refused.status, errors_document(refused.errors))
             return Reply(refused.status, b"", PLAIN if refused.is_html else XML)
 
     def _answer(self, asked: Asked, authorization: str) -> Reply:
@@ -80,7 +53,7 @@ class Answering:
             return _unknown_key(key)
         rights = self._keys[key]
         if not asked.resource:
-            return Reply(200, api_document(self._allowed(rights)))
+            return _xml(200, api_document(self._allowed(rights)))
         resource = RESOURCES.get(asked.resource)
         _check_rights(asked, resource, rights)
         if resource is None:
@@ -102,7 +75,7 @@ class Answering:
     def _read(self, asked: Asked, resource: Resource, id_shop: str) -> Reply:
         if asked.record:
             row = self._records.one(resource, asked.record, id_shop)
-            return Reply(200, rows_document(resource, [row], single=True))
+            return _xml(200, rows_document(resource, [row], single=True))
         filters = {
             name.removeprefix("filter[").removesuffix("]"): value
             for name, value in asked.query.items()
@@ -114,18 +87,18 @@ class Answering:
             rows = rows[int(offset or 0) :][: int(count)]
         display = asked.query.get("display", "")
         if not display:
-            return Reply(200, links_document(resource, rows, self._address))
+            return _xml(200, links_document(resource, rows, self._address))
         if display != "full":
             wanted = display.strip("[]").split(",")
             rows = [{name: row[name] for name in row if name in wanted} for row in rows]
-        return Reply(200, rows_document(resource, rows, single=False))
+        return _xml(200, rows_document(resource, rows, single=False))
 
     def _write(self, asked: Asked, resource: Resource, id_shop: str) -> Reply:
         given = _given(asked.body, resource)
         if asked.method == "POST":
-            return Reply(201, rows_document(resource, [self._records.add_state(given)], single=True))
+            return _xml(201, rows_document(resource, [self._records.add_state(given)], single=True))
         row = self._records.changed(resource, given, id_shop, whole=asked.method == "PUT")
-        return Reply(200, rows_document(resource, [row], single=True))
+        return _xml(200, rows_document(resource, [row], single=True))
 
 
 def _check_rights(asked: Asked, resource: Resource | None, rights: Rights | None) -> None:
@@ -150,6 +123,10 @@ def _unknown_key(key: str) -> Reply:
             (21, "No permission for this authentication key"),
         ]
     return Reply(401, errors_document(errors), XML, challenge)
+
+
+def _xml(status: int, content: bytes) -> Reply:
+    return Reply(status, content, XML)
 
 
 def _given(body: bytes, resource: Resource) -> Row:

@@ -1,7 +1,8 @@
-"""What the logs tell of the documents that stock and shipments leave in the state.
+"""What the logs tell of the documents that stock, shipments and order statuses leave in the state.
 
-Both are JSON: of stock ``{"code", "shops": [{"name", "from", "to"}]}``, of a shipment ``{"your_ref", "state",
-"extent", "tracking"}`` and whatever else a release adds. What cannot be read is told as nothing, never as an error.
+All are JSON: of stock ``{"code", "shops": [{"name", "from", "to"}]}``, of a shipment ``{"your_ref", "state", "extent",
+"tracking"}``, of an order's status what ``AcceptedStatus`` says, and whatever else a release adds. What cannot be read
+is told as nothing, never as an error.
 """
 
 from __future__ import annotations
@@ -38,6 +39,16 @@ def shipment_summary(document: str) -> str:
     said = [str(fields["extent"])] if "extent" in fields else []
     said += [f"state {state}"] if state else []
     return _said(fields.get("your_ref"), said + [str(number) for number in numbers if number])
+
+
+def status_summary(document: str) -> str:
+    """``KHWLILZLL-5: Amazon 408-1, ship, 3SBREK001``: what was accepted of whose order; ``""`` for what cannot be
+    read."""
+    fields = json_fields(document)
+    operations = fields.get("operations")
+    named = " ".join(str(fields[name]) for name in ("marketplace", "reference") if name in fields)
+    said = [named, *map(str, operations if isinstance(operations, list) else ()), fields.get("tracking")]
+    return _said(fields.get("order"), [str(one) for one in said if one])
 
 
 def _said(name: object, details: list[str]) -> str:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from brekzsync.domain.eligibility import Criterion
 from brekzsync.domain.items import Item
 from brekzsync.domain.ledger import IN_DOUBT, LedgerEntry
-from brekzsync.domain.log_documents import shipment_summary, stock_summary
+from brekzsync.domain.log_documents import shipment_summary, status_summary, stock_summary
+from brekzsync.domain.order_status import StatusReason
 from brekzsync.domain.orders.summaries import summary
 from brekzsync.domain.sync_flows import FLOWS, LogType, show_key
 
@@ -22,11 +23,14 @@ class LogStatus(StrEnum):
     FAILED = "failed"
 
 
-ORDER_TYPES = (LogType.ORDER, LogType.REFUND)
-"""Records that are sales orders for the target, and go out once."""
+SALES_ORDERS = frozenset({"order", "refund"})
+"""Flows whose records are sales orders for the target, and go out once."""
 
-SHOP_TYPES = (LogType.INVENTORY, LogType.SHIPMENT)
-"""Records that the shop is given."""
+FOR_THE_SHOP = frozenset({"stock", "shipment"})
+"""Flows whose records the shop is given."""
+
+ORDER_STATUS = "order_status"
+"""The flow whose records are orders the marketplace is told of; its tasks stand beside the ledger."""
 
 
 class PendingReason(StrEnum):
@@ -81,18 +85,38 @@ def told(row: LedgerEntry, *, now: int, in_flight: bool = False, hold: PendingRe
 def _waits_for(row: LedgerEntry, now: int) -> str:
     if row.status == LogStatus.SYNCED:
         return PendingReason.IN_DOUBT
+    if row.reason in _WAITS_BY_NAME:
+        return row.reason
     if row.next_attempt_at is not None and row.next_attempt_at > now:
         return PendingReason.WAITING_TO_RETRY
     return row.reason or PendingReason.QUEUED
 
 
-_MEANS = {
+_WAITS_BY_NAME = (StatusReason.SHIPPED_DELAY, StatusReason.NO_TRACKING_YET, StatusReason.UNCLEAR)
+"""What it waits for says more than that its time is to come."""
+
+_MEANS: dict[str, str] = {
     PendingReason.QUEUED: "It differs from what was acknowledged; the next run takes it along.",
     PendingReason.IN_FLIGHT: "It was handed out, and its result is awaited.",
     PendingReason.WAITING_TO_RETRY: "It is offered again when its time has come.",
     PendingReason.IN_DOUBT: "A run broke off while it was on its way; the next run sends it again.",
     PendingReason.FLOW_DISABLED: "Its flow is switched off.",
     PendingReason.NOT_CONFIGURED: "The configuration does not speak of its target, or of its flow.",
+    StatusReason.SHIPPED_DELAY: "It waits a little for its tracking number before the marketplace is told.",
+    StatusReason.NO_TRACKING_YET: "It waits for its tracking number.",
+    StatusReason.UNCLEAR: "It was sent and the answer was lost; it is looked up before anything is sent again.",
+    StatusReason.LEFT_BEFORE_SENT: "The order left that state before the marketplace was told; nothing was sent.",
+    StatusReason.ORDER_GONE: "It is no order of the marketplace any more; nothing was sent.",
+    StatusReason.FULFILLED_BY_CHANNEL: "The marketplace sends it itself and is told nothing.",
+    StatusReason.NO_TRACKING: "It has no tracking number, and is not reported without one.",
+    StatusReason.NOT_OF_CHANNEL: "Its channel does not take this operation: do it in the marketplace's own pages.",
+    StatusReason.NO_IDENTITY: "The shop does not know what it is called at the marketplace.",
+    StatusReason.NO_ACCOUNT: "No active account of its shop is there to tell the marketplace with.",
+    StatusReason.REFUSED: "The marketplace refused it.",
+    StatusReason.IGNORED: "The marketplace does not know this order.",
+    StatusReason.TICKET_FAILED: "The marketplace took it, and could not carry it out.",
+    StatusReason.TICKET_CANCELED: "The marketplace took it, and canceled it.",
+    StatusReason.TICKET_LOST: "The marketplace took it, and nothing tells what became of it.",
     "order_not_in_erp": "Its order is not in the ERP yet; it goes once that is.",
     "no_longer_due": "The shop canceled it before it was sent; it goes when it is due again.",
     "changed_after_export": "The target has it; the shop changed it since then.",
@@ -184,6 +208,14 @@ class LogRecord(NamedTuple):
     flow: str
 
 
+_SUMMARIES = {
+    **dict.fromkeys(SALES_ORDERS, summary),
+    "stock": stock_summary,
+    "shipment": shipment_summary,
+    ORDER_STATUS: status_summary,
+}
+
+
 def log_record(row: LogRow, *, now: int, hold: PendingReason | None = None) -> LogRecord:
     """A row as a line of the logs."""
     return LogRecord(
@@ -201,11 +233,8 @@ def _info(row: LogRow) -> str:
     key = show_key(row.flow, row.entry.key)
     if row.document is None:
         return key
-    log_type = FLOWS[row.flow].log_type
-    if log_type in ORDER_TYPES:
-        return summary(row.document) or key
-    if log_type in SHOP_TYPES:
-        told_of = stock_summary if log_type is LogType.INVENTORY else shipment_summary
+    told_of = _SUMMARIES.get(row.flow)
+    if told_of is not None:
         return told_of(row.document) or key
     item = Item.from_stored(row.document)
     return ": ".join(part for part in (item.code, item.description) if part)

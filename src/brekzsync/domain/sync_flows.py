@@ -23,7 +23,8 @@ class SyncFlow(NamedTuple):
     """``name`` is what the state keeps and people type, ``command`` what runs it, ``done`` what became of a record.
 
     Without combinations a key is one number for people, and the second one inside is 0. One that may be left
-    unused is missed by nobody before its first run.
+    unused is missed by nobody before its first run. ``own_target`` is where it goes whatever targets are configured;
+    of such a flow only runs of ``command`` itself say that it works, those of others look what became of records.
     """
 
     name: str
@@ -33,6 +34,7 @@ class SyncFlow(NamedTuple):
     has_combinations: bool = False
     may_be_unused: bool = False
     done: str = "exported"
+    own_target: str = ""
 
 
 FLOWS = {
@@ -57,6 +59,15 @@ FLOWS = {
             "Shipments → shop",
             may_be_unused=True,
             done="imported",
+        ),
+        SyncFlow(
+            "order_status",
+            LogType.ORDER,
+            "orders push-status",
+            "Order statuses → marketplace",
+            may_be_unused=True,
+            done="told",
+            own_target="shoppingfeed",
         ),
     )
 }

@@ -23,7 +23,7 @@ class Runs(Protocol):
 
     def latest(self, flow: str, target: str) -> Run | None: ...
 
-    def last_success(self, flow: str, target: str) -> Run | None: ...
+    def last_success(self, flow: str, target: str, *, command: str = "") -> Run | None: ...
 
 
 class Locks(Protocol):
@@ -68,7 +68,7 @@ def health(
 ) -> FlowHealth:
     """How this flow to this target is; nothing is written and no lock is taken from anyone."""
     last_run, is_at_work = _last_run(state, flow.name, target)
-    success = state.runs.last_success(flow.name, target)
+    success = state.runs.last_success(flow.name, target, command=flow.command if flow.own_target else "")
     return FlowHealth(
         flow=flow,
         target=target,

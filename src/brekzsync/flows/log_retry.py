@@ -17,7 +17,8 @@ SAMPLE = 20
 class RetryStore(Protocol):
     """Who waits, and the end of it."""
 
-    def waiting(self, query: LogQuery, at: int) -> list[LogKey]: ...
+    def waiting(self, query: LogQuery, at: int, *, held: bool) -> list[LogKey]:
+        """Those that wait for their next attempt or were given up; with ``held`` also those that never failed."""
 
     def release(self, keys: Sequence[LogKey], at: int) -> None:
         """All of them or none."""
@@ -43,12 +44,13 @@ def retry(
     *,
     dry_run: bool,
 ) -> RetryReport:
-    """Let the next run try the records under ``words`` again, or all that wait; one transaction, repeatable.
+    """Let the next run try the records under ``words`` again, or all that failed and wait; one transaction, repeatable.
 
+    An order that waits for its tracking number must be named: not every order is to be reported without one.
     Raises InvalidInput for a key that is not there; nothing is written then.
     """
     now = milliseconds(clock())
-    waiting = retries.waiting(query, now)
+    waiting = retries.waiting(query, now, held=bool(words))
     if words:
         rows = rows_of(store, query, words, "nothing was retried")
         named = {row.found_at for row in rows}

@@ -11,8 +11,9 @@ from brekzsync.domain.keys import ProductKey, WantedId, format_key, parse_id
 from brekzsync.domain.ledger import LedgerEntry
 from brekzsync.domain.log_documents import json_fields
 from brekzsync.domain.log_records import (
-    ORDER_TYPES,
-    SHOP_TYPES,
+    FOR_THE_SHOP,
+    ORDER_STATUS,
+    SALES_ORDERS,
     HandedOut,
     LogAttempt,
     LogQuery,
@@ -21,6 +22,7 @@ from brekzsync.domain.log_records import (
     PendingReason,
     log_record,
 )
+from brekzsync.domain.marketplace import StatusTask
 from brekzsync.domain.orders.summaries import order_fields
 from brekzsync.domain.sync_flows import FLOWS, LogType, SyncFlow
 from brekzsync.errors import InvalidInput
@@ -48,7 +50,7 @@ _TELLS = (
     | {
         flow.log_type: f"`brekzsync {flow.command} {{}} --dry-run` tells why it was never {_told(flow)}."
         for flow in FLOWS.values()
-        if not flow.has_combinations
+        if not flow.has_combinations and flow.name != ORDER_STATUS
     }
     | {LogType.INVENTORY: "Nothing was ever written for it; `brekzsync stock diff` compares it now."}
 )
@@ -84,6 +86,9 @@ class History(Protocol):
 
     def handed_out(self, row: LogRow) -> list[HandedOut]: ...
 
+    def task(self, row: LogRow) -> StatusTask | None:
+        """The operation of an order that is on its way to the marketplace."""
+
     def delivered_by(self, entry: LedgerEntry) -> str | None: ...
 
 
@@ -96,7 +101,8 @@ class Page(NamedTuple):
 
 class RecordDetails(NamedTuple):
     """Everything about one record. ``acknowledged`` are the fields of the version the target acknowledged that
-    are not blank; ``run`` the name of the run that delivered it, or ended it."""
+    are not blank; ``run`` the name of the run that delivered it, or ended it; ``task`` what is on its way to the
+    marketplace."""
 
     record: LogRecord
     entry: LedgerEntry
@@ -104,6 +110,7 @@ class RecordDetails(NamedTuple):
     run: str | None
     attempts: list[LogAttempt]
     handed_out: list[HandedOut]
+    task: StatusTask | None = None
 
 
 class SyncLogs:
@@ -135,10 +142,11 @@ class SyncLogs:
         return RecordDetails(
             record=record,
             entry=row.entry,
-            acknowledged=document_fields(record.log_type, row.document) if has_it else None,
+            acknowledged=document_fields(row.flow, row.document) if has_it else None,
             run=self._history.delivered_by(row.entry),
             attempts=self._history.attempts(row, ATTEMPTS_SHOWN),
             handed_out=self._history.handed_out(row),
+            task=self._history.task(row) if row.flow == ORDER_STATUS else None,
         )
 
     def _told(self, rows: Iterator[LogRow] | Sequence[LogRow]) -> Iterator[LogRecord]:
@@ -151,13 +159,13 @@ class SyncLogs:
             yield log_record(row, now=now, hold=holds[names])
 
 
-def document_fields(log_type: LogType, document: str | None) -> dict[str, Any] | None:
+def document_fields(flow: str, document: str | None) -> dict[str, Any] | None:
     """What a document of the state says, but for blank fields; None without one, or one that cannot be read."""
     if document is None:
         return None
-    if log_type in ORDER_TYPES:
+    if flow in SALES_ORDERS:
         return order_fields(document)
-    if log_type in SHOP_TYPES:
+    if flow in FOR_THE_SHOP or flow == ORDER_STATUS:
         return json_fields(document) or None
     item = Item.from_stored(document)
     fields = {name: value for name, value in item._asdict().items() if value}

@@ -132,8 +132,6 @@ def _where_it_belongs(name: str, section: str, model: type[BaseModel]) -> str:
         table = field.annotation
         if isinstance(table, type) and issubclass(table, BaseModel) and name in table.model_fields:
             return f"It is a key of [{other}]: move it there."
-    if not model.model_fields:
-        return f"[{section}] has no keys: remove it."
     return f"The keys of [{section}] are {', '.join(model.model_fields)}."
 
 

@@ -114,6 +114,12 @@ OptionalStateDatabase = Annotated[
 FilePath = Annotated[Path, AfterValidator(_anchor)]
 OptionalPath = Annotated[FilePath | None, BeforeValidator(_none_if_empty)]
 TablePrefix = Annotated[str, matching(r"[A-Za-z0-9_]*", "may hold only letters, digits and underscores")]
+_MAILBOX = r"[^\s<>@,;:\"()\\]+@[^\s<>@,;:\"()\\]+"
+# No line break can get into a mail's headers this way.
+_ADDRESS = rf"(?:{_MAILBOX}|[^<>@,;:\"()\\\x00-\x1f\x7f]* <{_MAILBOX}>)"
+_NO_ADDRESS = "must be a mail address such as orders@example.com, or Orders <orders@example.com>"
+MailAddress = Annotated[str, matching(_ADDRESS, _NO_ADDRESS)]
+OptionalMailAddress = Annotated[str, matching(f"{_ADDRESS}?", _NO_ADDRESS)]
 WebAddress = Annotated[str, matching(r"(?:https?://[^\s/]+\S*)?", "must start with http:// or https://")]
 LanguageCode = Annotated[str, matching(r"(?:[A-Za-z]{2})?", "must be a two-letter language code such as nl")]
 CurrencyCode = Annotated[str, matching(r"(?:[A-Z]{3})?", "must be a three-letter currency code such as EUR")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-UNUSED_SECTIONS = ("marketplace", "notify")
+UNUSED_SECTIONS: tuple[str, ...] = ()
 UNUSED_KEYS: dict[str, tuple[str, ...]] = {}
 # Of an otherwise unused section, the keys that do matter.
 USED_KEYS: dict[str, tuple[str, ...]] = {}

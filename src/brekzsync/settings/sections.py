@@ -14,12 +14,11 @@ from brekzsync.settings.database_urls import is_database_url, passwords_in
 from brekzsync.settings.exact_xml import ExactXmlSettings
 from brekzsync.settings.fields import Section
 from brekzsync.settings.flows import OrdersSettings, ProductsSettings, ShipmentsSettings, StockSettings
+from brekzsync.settings.marketplace import MarketplaceSettings, NotifySettings
 from brekzsync.settings.services import AgentSettings, ExactOnlineSettings, InboxSettings, ServeSettings
 from brekzsync.settings.systems import (
     ErpSettings,
     LogSettings,
-    MarketplaceSettings,
-    NotifySettings,
     ShopSettings,
     StateSettings,
 )

@@ -89,56 +89,6 @@ class ErpSettings(Section):
     )
 
 
-class MarketplaceSettings(Section):
-    """Shopping Feed, which is told about order statuses."""
-
-    base_url: WebAddress = Field(
-        default="https://api.shopping-feed.com", description="Address of the marketplace's API."
-    )
-    token: SecretStr = Field(
-        default=SecretStr(""),
-        description="API token; set, it overrides the module's tables, which then only map stores and shops.",
-    )
-    store_id: int | None = Field(
-        default=None, ge=1, description="The store the token is for.", examples=["1234"]
-    )
-    shipped_states: list[int] = Field(
-        default=[], description="Order states reported as shipped (id_order_state).", examples=["[4]"]
-    )
-    canceled_states: list[int] = Field(
-        default=[], description="Order states reported as canceled (id_order_state).", examples=["[6]"]
-    )
-    refunded_states: list[int] = Field(
-        default=[], description="Order states reported as refunded (id_order_state).", examples=["[7]"]
-    )
-    delivered_states: list[int] = Field(
-        default=[], description="Order states reported as delivered (id_order_state).", examples=["[5]"]
-    )
-    implies_shipped: list[int] = Field(
-        default=[],
-        description="Later order states that also mean shipped (id_order_state).",
-        examples=["[5]"],
-    )
-    shipped_delay: Duration = Field(
-        default=timedelta(minutes=5), description="How long a shipped order waits before it is reported."
-    )
-    tracking_wait: Duration = Field(
-        default=timedelta(hours=24), description="How long a shipped order then waits for a tracking number."
-    )
-    conflict: Literal["refuse", "allow_when_absent"] = Field(
-        default="refuse",
-        description="What to do when shoppingfluxexport is not installed: refuse to push, or allow it.",
-    )
-    allow_module_sync: bool = Field(
-        default=False, description="Push although the shoppingfeed module's own order synchronisation is on."
-    )
-    first_run_limit: int = Field(
-        default=50,
-        ge=0,
-        description="More due orders than this with an empty ledger need --baseline or --force.",
-    )
-
-
 class StateSettings(Section):
     """brekzsync's own database: ledger, runs, locks, exclusions."""
 
@@ -162,7 +112,3 @@ class LogSettings(Section):
         default=timedelta(days=90),
         description="How long `logs prune` keeps attempts, ended runs and rows of deleted records.",
     )
-
-
-class NotifySettings(Section):
-    """Who is told about failures. It has no keys yet."""

@@ -21,9 +21,9 @@ from brekzsync.domain.ledger import Failure, Serving
 from brekzsync.state import ledger_writes as writes
 from brekzsync.state.bulk import Batch, Key
 from brekzsync.state.connection import Database
-from brekzsync.state.scopes import Scope
+from brekzsync.state.scopes import Scope, lock
 from brekzsync.state.served import Outcome, Settled, acknowledge_version, reject_version
-from brekzsync.state.tables import ledger, scope, served
+from brekzsync.state.tables import ledger, served
 from brekzsync.state.times import from_milliseconds, to_milliseconds
 
 _AT_ONCE: Final = 200
@@ -222,11 +222,6 @@ def _versions(connection: Connection, scope_id: int, keys: Sequence[Key]) -> lis
     return [*connection.execute(statement.where(_of_records(scope_id, keys)).order_by(served.c.id))]
 
 
-def _lock(connection: Connection, scope_id: int) -> None:
-    """Nobody else changes claims of this scope until the transaction ends (SQLite has one writer anyway)."""
-    connection.execute(select(scope.c.id).where(scope.c.id == scope_id).with_for_update())
-
-
 def _acknowledged(connection: Connection, scope_id: int, keys: Sequence[Key]) -> set[Key]:
     statement = select(ledger.c.key_major, ledger.c.key_minor).where(
         ledger.c.scope_id == scope_id,
@@ -239,7 +234,7 @@ def _acknowledged(connection: Connection, scope_id: int, keys: Sequence[Key]) ->
 def _grant(
     connection: Connection, scope_id: int, batch: Sequence[Serving], terms: _Terms
 ) -> dict[Key, Claim]:
-    _lock(connection, scope_id)
+    lock(connection, scope_id)
     keys = [one[:2] for one in batch]
     acknowledged = _acknowledged(connection, scope_id, keys)
     versions = _versions(connection, scope_id, keys)
@@ -295,7 +290,7 @@ def _record(connection: Connection, scope_id: int, keys: Sequence[Key], reason: 
 def _release(
     connection: Connection, scope_id: int, keys: Sequence[Key], at: int, over: int | None
 ) -> list[Key]:
-    _lock(connection, scope_id)
+    lock(connection, scope_id)
     claims = [
         row
         for row in _versions(connection, scope_id, keys)
@@ -309,7 +304,7 @@ def _release(
 
 
 def _fail(connection: Connection, scope_id: int, batch: Sequence[Failure], given: dict[str, Any]) -> int:
-    _lock(connection, scope_id)
+    lock(connection, scope_id)
     acknowledged = _acknowledged(connection, scope_id, [one[:2] for one in batch])
     rows = Batch(connection, writes.FAILURE, [one for one in batch if one[:2] not in acknowledged])
     for statement in (writes.record_attempt, writes.ensure_row):
@@ -318,7 +313,7 @@ def _fail(connection: Connection, scope_id: int, batch: Sequence[Failure], given
 
 
 def _settle(connection: Connection, scope_id: int, outcomes: Sequence[Outcome], at: int) -> Settled:
-    _lock(connection, scope_id)
+    lock(connection, scope_id)
     settled = Settled([], [], [])
     for outcome in outcomes:
         key = (outcome.key_major, outcome.key_minor)

@@ -16,6 +16,7 @@ from brekzsync.state.locks import Locks
 from brekzsync.state.runs import Runs
 from brekzsync.state.schema import Upgrade
 from brekzsync.state.scopes import Scope
+from brekzsync.state.status_tasks import StatusTasks
 from brekzsync.state.switches import FlowSwitches
 from brekzsync.state.sync_log import SyncLog
 
@@ -45,6 +46,10 @@ class State:
     def ledger(self, flow: str, target: str) -> Ledger:
         """The ledger of a flow and target; nothing is written until the first row is."""
         return Ledger(self.database, Scope(self.database, flow, target))
+
+    def status_tasks(self, flow: str, target: str) -> StatusTasks:
+        """The operations on their way of a flow and target, whose ledger they are written with."""
+        return StatusTasks(self.database, Scope(self.database, flow, target))
 
     def close(self) -> None:
         self.database.close()

@@ -51,6 +51,10 @@ CLEARING: Final = Shape("clearing", _KEY | {"reason": String(64)} | _PRIOR)
 UNCHANGED: Final = Shape("unchanged", _KEY | _VERSION)
 KEY: Final = Shape("record", _KEY)
 REMARK: Final = Shape("remark", _KEY | {"reason": String(64), "message": Text})
+HOLD: Final = Shape(
+    "hold",
+    _KEY | {"reason": String(64), "message": Text, "next_attempt_at": BigInteger, "document": Text},
+)
 
 _ZERO: Final[ColumnElement[Any]] = literal_column("0")
 _QUEUED: Final[ColumnElement[Any]] = literal_column("'queued'")
@@ -243,6 +247,55 @@ def _wait(dialect: Dialect, row: Values) -> UpdateBase:
     )
 
 
+def _wait_until(dialect: Dialect, row: Values) -> UpdateBase:
+    """Says when, and no more: what waits for the same as before is no news."""
+    until = row("next_attempt_at")
+    return (
+        update(ledger)
+        .where(_this_row(row), ledger.c.next_attempt_at.is_distinct_from(until))
+        .values(next_attempt_at=until)
+    )
+
+
+def _hold(dialect: Dialect, row: Values) -> UpdateBase:
+    news = or_(
+        ledger.c.status != "pending",
+        ledger.c.reason.is_distinct_from(row("reason")),
+        ledger.c.message.is_distinct_from(row("message")),
+    )
+    return (
+        update(ledger)
+        .where(_this_row(row), news)
+        .values(
+            status=literal_column("'pending'"),
+            reason=row("reason"),
+            message=row("message"),
+            different_at=func.coalesce(ledger.c.different_at, constant("at")),
+            updated_at=constant("at"),
+        )
+    )
+
+
+def _describe(dialect: Dialect, row: Values) -> UpdateBase:
+    return (
+        update(ledger).where(_this_row(row), ledger.c.fingerprint.is_(None)).values(document=row("document"))
+    )
+
+
+def _record_end(dialect: Dialect, row: Values) -> UpdateBase:
+    values = {
+        "scope_id": constant("scope"),
+        "key_major": row("key_major"),
+        "key_minor": row("key_minor"),
+        "run_id": constant("run"),
+        "at": constant("at"),
+        "outcome": literal_column("'ended'"),
+        "reason": row("reason"),
+        "message": row("message"),
+    }
+    return insert(attempt).from_select(list(values), select(*values.values()))
+
+
 def _remark(dialect: Dialect, row: Values) -> UpdateBase:
     news = or_(
         ledger.c.reason.is_distinct_from(row("reason")), ledger.c.message.is_distinct_from(row("message"))
@@ -322,6 +375,10 @@ record_attempt: Final = Statement(_record_attempt)
 fail: Final = Statement(_fail)
 record_pending: Final = Statement(_record_pending)
 record_waiting: Final = Statement(_wait)
+wait_until: Final = Statement(_wait_until)
+hold: Final = Statement(_hold)
+describe: Final = Statement(_describe)
+record_end: Final = Statement(_record_end)
 remark: Final = Statement(_remark)
 clear: Final = Statement(_clear)
 request_force: Final = Statement(_request_force)

@@ -71,7 +71,7 @@ _in_doubt: Final = ledger.c.fingerprint.is_not_distinct_from(IN_DOUBT)
 
 
 def _told_of(column: str) -> ColumnElement[Any]:
-    """As the target has it; of what it has nothing of, as it was handed out, in one of its versions.
+    """As the target has it; of what it has nothing of, as it was handed out, in one of its versions, or whose it is.
 
     Not in the newest: asked for the greatest id, MariaDB goes through all that was ever handed out.
     """
@@ -81,7 +81,8 @@ def _told_of(column: str) -> ColumnElement[Any]:
         served.c.key_minor == ledger.c.key_minor,
     )
     nothing = ledger.c.fingerprint.is_(None)
-    return case((nothing, handed_out.correlate(ledger).scalar_subquery()), else_=ledger.c[column])
+    unsettled = handed_out.correlate(ledger).scalar_subquery()
+    return case((nothing, func.coalesce(unsettled, ledger.c[column])), else_=ledger.c[column])
 
 
 _document: Final = _told_of("document")

@@ -9,7 +9,8 @@ deleted long ago, or canceled before they were sent. What is still needed stays,
   whole baseline (which say since when the flow takes care of what comes);
 - a run that is named by a ledger row, a version handed out or an attempt that stays;
 - the row of a deleted record while a force or a version handed out belongs to it;
-- every claim, and every version without a result.
+- every claim, and every version without a result;
+- of an operation on its way to the marketplace everything.
 """
 
 from __future__ import annotations
@@ -32,13 +33,16 @@ from sqlalchemy import (
     select,
 )
 
+from brekzsync.domain.order_status import StatusReason
 from brekzsync.domain.sync_flows import PARTIAL_RUN
 from brekzsync.state.connection import Database
 from brekzsync.state.runs import WAS_BASELINE
-from brekzsync.state.tables import attempt, ledger, run, served
+from brekzsync.state.tables import attempt, ledger, run, served, status_task
 
 BATCH_ROWS: Final = 500
-_GONE: Final = ("deleted", "no_longer_due")  # and nothing of them was acknowledged, or it has ended
+# And nothing of them was acknowledged, or it has ended. One that the channel sends itself stays: that is why it is not
+# told again.
+_GONE: Final = ("deleted", "no_longer_due", StatusReason.LEFT_BEFORE_SENT, StatusReason.ORDER_GONE)
 
 
 class Pruned(NamedTuple):
@@ -109,7 +113,8 @@ def _old_attempt(before: int) -> ColumnElement[bool]:
     newer = attempt.alias("newer")
     is_newest = not_(_same_record(attempt, newer).where(newer.c.id > attempt.c.id).exists())
     has_failed = _same_record(attempt, ledger).where(ledger.c.status == "failed").exists()
-    return and_(attempt.c.at < before, not_(and_(has_failed, is_newest)))
+    is_open = _same_record(attempt, status_task).exists()
+    return and_(attempt.c.at < before, not_(and_(has_failed, is_newest)), not_(is_open))
 
 
 def _old_rejection(before: int) -> ColumnElement[bool]:
@@ -124,6 +129,7 @@ def _old_deletion(before: int) -> ColumnElement[bool]:
         ledger.c.updated_at < before,
         ledger.c.force_requested == ledger.c.force_acknowledged,
         not_(_same_record(ledger, served).exists()),
+        not_(_same_record(ledger, status_task).exists()),
     )
 
 

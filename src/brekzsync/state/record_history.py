@@ -6,8 +6,10 @@ from sqlalchemy import ColumnElement, Table, and_, select
 
 from brekzsync.domain.ledger import LedgerEntry
 from brekzsync.domain.log_records import HandedOut, LogAttempt, LogRow
+from brekzsync.domain.marketplace import StatusTask
 from brekzsync.state.connection import Database
 from brekzsync.state.scopes import Scope
+from brekzsync.state.status_tasks import StatusTasks
 from brekzsync.state.tables import attempt, run, served
 
 
@@ -18,7 +20,7 @@ class RecordHistory:
         self._database = database
 
     def attempts(self, row: LogRow, limit: int) -> list[LogAttempt]:
-        """The failed attempts that are still remembered, newest first."""
+        """The attempts that failed and the operations that ended before, newest first, while remembered."""
         columns = (attempt.c.at, run.c.name, attempt.c.outcome, attempt.c.reason, attempt.c.message)
         statement = (
             select(*columns)
@@ -41,6 +43,11 @@ class RecordHistory:
         )
         with self._database.read() as connection:
             return [HandedOut._make(one) for one in connection.execute(statement)]
+
+    def task(self, row: LogRow) -> StatusTask | None:
+        """The operation that is on its way to the marketplace, of an order."""
+        tasks = StatusTasks(self._database, Scope(self._database, row.flow, row.target))
+        return tasks.some([row.entry.key_major]).get(row.entry.key_major)
 
     def delivered_by(self, entry: LedgerEntry) -> str | None:
         """The name of the run that delivered the acknowledged version, or ended it."""

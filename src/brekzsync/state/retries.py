@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, and_, bindparam, literal_column, null, or_, select, update
+from sqlalchemy import Connection, Dialect, and_, bindparam, literal_column, not_, null, or_, select, update
 from sqlalchemy.sql.dml import UpdateBase
 
 from brekzsync.domain.log_records import LogKey, LogQuery
@@ -14,8 +14,8 @@ from brekzsync.domain.sync_flows import FLOWS
 from brekzsync.state.bulk import Batch, Statement, Values, constant
 from brekzsync.state.connection import Database
 from brekzsync.state.ledger_writes import KEY
-from brekzsync.state.scopes import Scope
-from brekzsync.state.tables import ledger, scope, served
+from brekzsync.state.scopes import Scope, lock
+from brekzsync.state.tables import ledger, scope, served, status_task
 
 
 class Retries:
@@ -24,12 +24,16 @@ class Retries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def waiting(self, query: LogQuery, at: int) -> list[LogKey]:
-        """The records whose next attempt is later than ``at``; of ``query`` its type, target and status count."""
+    def waiting(self, query: LogQuery, at: int, *, held: bool = False) -> list[LogKey]:
+        """The records whose next attempt is later than ``at``, and those given up; of ``query`` its type, target and
+        status count. With ``held`` also those that never failed and wait for something in the shop."""
+        waits = ledger.c.next_attempt_at > at
+        if not held:
+            waits = and_(waits, or_(ledger.c.status == "failed", not_(_has_task.exists())))
         statement = (
             select(scope.c.flow, scope.c.target, ledger.c.key_major, ledger.c.key_minor)
             .join_from(ledger, scope, scope.c.id == ledger.c.scope_id)
-            .where(or_(ledger.c.next_attempt_at > at, _is_rejected.exists()))
+            .where(or_(waits, _is_rejected.exists(), _has_task.where(_is_dead).exists()))
             .order_by(scope.c.flow, scope.c.target, ledger.c.key_major, ledger.c.key_minor)
         )
         if query.target is not None:
@@ -45,7 +49,7 @@ class Retries:
         """Let the next run try these again, all of them or none; safe to repeat.
 
         What was handed out and has no result yet stays with whoever has it. Attempts go on being counted: a
-        record that is rejected again waits longer than before.
+        record that is rejected again waits longer than before, and one that was given up has one attempt more.
         """
         by_scope = [
             (Scope(self._database, *names).id(), [(one.key_major, one.key_minor) for one in some])
@@ -54,13 +58,25 @@ class Retries:
 
         def work(connection: Connection) -> None:
             for scope_id, some in by_scope:
+                lock(connection, scope_id)
                 rows = Batch(connection, KEY, some)
-                rows.run(_end_lease, scope=scope_id, at=at)
-                rows.run(_end_waiting, scope=scope_id, at=at)
+                # What was given up waits for nothing: its ledger's row is told by the task, while that is dead.
+                for statement in (_end_lease, _revive, _end_waiting, _start_task):
+                    rows.run(statement, scope=scope_id, at=at)
 
         self._database.write(work, durable=True)
 
 
+_has_task: Final = (
+    select(status_task.c.key_major)
+    .where(
+        status_task.c.scope_id == ledger.c.scope_id,
+        status_task.c.key_major == ledger.c.key_major,
+        status_task.c.key_minor == ledger.c.key_minor,
+    )
+    .correlate(ledger)
+)
+_is_dead: Final = status_task.c.status == "dead"
 _is_rejected: Final = (
     select(served.c.id)
     .where(
@@ -87,15 +103,30 @@ def _lease_ends(dialect: Dialect, row: Values) -> UpdateBase:
 
 
 def _waiting_ends(dialect: Dialect, row: Values) -> UpdateBase:
+    waits = and_(_same_record(ledger, row), ledger.c.next_attempt_at > constant("at"))
+    return update(ledger).where(waits).values(_queued())
+
+
+def _given_up_no_more(dialect: Dialect, row: Values) -> UpdateBase:
+    is_given_up = _has_task.where(_is_dead).exists()
+    return update(ledger).where(_same_record(ledger, row), is_given_up).values(_queued())
+
+
+def _queued() -> dict[str, Any]:
+    return {
+        "status": literal_column("'pending'"),
+        "reason": literal_column("'queued'"),
+        "next_attempt_at": null(),
+        "updated_at": constant("at"),
+    }
+
+
+def _task_starts(dialect: Dialect, row: Values) -> UpdateBase:
+    waits = and_(status_task.c.status == "waiting", status_task.c.not_before > constant("at"))
     return (
-        update(ledger)
-        .where(_same_record(ledger, row), ledger.c.next_attempt_at > constant("at"))
-        .values(
-            status=literal_column("'pending'"),
-            reason=literal_column("'queued'"),
-            next_attempt_at=null(),
-            updated_at=constant("at"),
-        )
+        update(status_task)
+        .where(_same_record(status_task, row), or_(_is_dead, waits))
+        .values(status=literal_column("'waiting'"), not_before=constant("at"))
     )
 
 
@@ -109,3 +140,5 @@ def _same_record(table: Any, row: Values) -> Any:
 
 _end_lease: Final = Statement(_lease_ends)
 _end_waiting: Final = Statement(_waiting_ends)
+_revive: Final = Statement(_given_up_no_more)
+_start_task: Final = Statement(_task_starts)

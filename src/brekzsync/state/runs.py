@@ -177,9 +177,14 @@ class Runs:
         """The run that started last, whether it ended or not."""
         return self._one(select(run).where(run.c.flow == flow, run.c.target == target))
 
-    def last_success(self, flow: str, target: str) -> Run | None:
-        """The latest run of the whole flow that came to its end, though some of its records may have failed."""
+    def last_success(self, flow: str, target: str, *, command: str = "") -> Run | None:
+        """The latest run of the whole flow that came to its end, though some of its records may have failed.
+
+        With ``command`` only runs of it, whatever their options.
+        """
         statement = select(run).where(run.c.flow == flow, run.c.target == target, run.c.status == "done")
+        if command:
+            statement = statement.where(run.c.command.startswith(command, autoescape=True))
         return self._one(statement.where(not_(run.c.command.endswith(PARTIAL_RUN, autoescape=True))))
 
     def began(self, flow: str, target: str) -> datetime | None:

@@ -19,7 +19,7 @@ from brekzsync.state.locks import session_lock
 from brekzsync.state.tables import metadata, version
 from brekzsync.state.translation import describe
 
-HEAD = "0003"  # the newest file in migrations/versions
+HEAD = "0004"  # the newest file in migrations/versions
 MIGRATIONS = Path(__file__).parent / "migrations"
 _UNFINISHED: Final = "creating"
 _UPGRADE_WAIT_SECONDS: Final = 30

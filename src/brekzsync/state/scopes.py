@@ -42,3 +42,9 @@ class Scope:
         names = {name: bindparam(f"the_{name}", type_=String) for name in ("flow", "target")}
         statement = insert_missing(connection.dialect, scope, names)
         connection.execute(statement, {"the_flow": self.flow, "the_target": self.target})
+
+
+def lock(connection: Connection, scope_id: int) -> None:
+    """Nobody else who locks it works on this flow and target until the transaction ends (SQLite has one writer
+    anyway)."""
+    connection.execute(select(scope.c.id).where(scope.c.id == scope_id).with_for_update())

@@ -159,6 +159,38 @@ exclusion = Table(
     **SERVER_OPTIONS,
 )
 
+# Operations on their way to the marketplace, one an order. Only one that was sent has a batch: for all others the
+# index is in the order of their keys, with the time each waits for beside it. Neither begins with the scope, of which
+# there is one: SQLite takes what a key begins with for rare, and would read all of the wrong one.
+status_task = Table(
+    "status_task",
+    metadata,
+    Column("key_major", BigInteger, primary_key=True, autoincrement=False),
+    Column("key_minor", BigInteger, primary_key=True, autoincrement=False),
+    Column("scope_id", Integer, primary_key=True, autoincrement=False),
+    Column("operation", String(8), nullable=False),  # ship, cancel, refund, deliver
+    Column("status", String(8), nullable=False),  # waiting, sending, sent, dead
+    Column("seen_at", BigInteger, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("shop_reference", String(255), nullable=False),
+    Column("feed_id", BigInteger),
+    Column("reference", String(255), nullable=False),
+    Column("channel", String(255), nullable=False),
+    Column("id_account", BigInteger),
+    Column("store_id", BigInteger),
+    Column("batch_id", String(255)),
+    Column("ticket", String(255)),
+    Column("sent_at", BigInteger),
+    Column("is_told", Integer, nullable=False),  # 1 or 0
+    Column("tracking", Text, nullable=False),
+    Column("reason", String(64)),
+    Column("message", Text),
+    Index("status_task_due", "status", "batch_id", "key_major", "not_before"),
+    sqlite_with_rowid=False,
+    **SERVER_OPTIONS,
+)
+
 # Only what a person switched has a row: a flow without one is on.
 flow_switch = Table(
     "flow_switch",

@@ -19,6 +19,8 @@ from brekzsync.domain.orders.facts import OrderFacts
 from brekzsync.domain.products import plain, vat_code, vat_key
 from brekzsync.errors import AccessDenied, BrekzsyncError, ConfigurationError, Unavailable
 from brekzsync.flows.configuration.inbox import inbox_in_itself
+from brekzsync.flows.configuration.marketplace import marketplace_in_itself, marketplace_shops
+from brekzsync.flows.configuration.notify import notify_in_itself
 from brekzsync.flows.configuration.orders import (
     items_in_the_erp,
     line_items,
@@ -35,7 +37,6 @@ from brekzsync.flows.configuration.rules import (
     ShopNames,
     UnmappedRate,
     against_the_shop,
-    in_itself,
     place,
     unknown_shops,
     unmapped_rates,
@@ -99,7 +100,8 @@ class ConfigurationCheck:
 
     ``erp_items`` are those of the ERP with these codes, by normalised code; ``moved_warehouses`` those of these
     warehouses that anything was ever moved in; ``stock_places`` are where stock is written, by name, each with what
-    tells it from the others, and raises ConfigurationError for a shop that is not there.
+    tells it from the others, and raises ConfigurationError for a shop that is not there; ``commands`` are the names of
+    all commands there are.
     """
 
     settings: Settings
@@ -109,11 +111,12 @@ class ConfigurationCheck:
     moved_warehouses: Callable[[Settings, Collection[str]], Collection[str]]
     stock_places: Callable[[Settings], Mapping[str, object]]
     exclusions: Callable[[], Exclusions]
+    commands: Callable[[], Collection[str]]
 
     def execute(self, progress: Progress) -> CheckReport:
         """Do it. Nothing is raised for a shop that does not answer: the report says it."""
         report = CheckReport()
-        report.add(in_itself(self.settings))
+        report.add(marketplace_in_itself(self.settings))
         report.add(orders_of_several(self.settings))
         for target, own in self._with_orders():
             report.add(self._placed(target, orders_in_themselves(own)))
@@ -123,6 +126,7 @@ class ConfigurationCheck:
             report.add(self._placed(target, shipments_in_themselves(own)))
             self._warehouses(report, target, own)
         report.add(inbox_in_itself(self.settings))
+        report.add(notify_in_itself(self.settings, self.commands))
         try:
             self._look(report, progress)
         except (Unavailable, AccessDenied) as error:
@@ -141,6 +145,7 @@ class ConfigurationCheck:
             for target in self.settings.target_names():
                 own = self.settings.for_target(target)
                 report.add(self._placed(target, unknown_shops(own, _names(data_shop))))
+            report.add(marketplace_shops(self.settings, _names(data_shop)))
             self._orders(report, data_shop)
             self._stock_places(report)
 

@@ -9,8 +9,6 @@ from typing import NamedTuple
 from brekzsync.settings import Settings
 from brekzsync.settings.toml_text import toml_key, toml_value
 
-_OPERATIONS = ("shipped_states", "canceled_states", "refunded_states", "delivered_states")
-
 
 class Severity(StrEnum):
     """An error keeps a run from working or makes it send what is wrong; a warning leaves something out."""
@@ -51,34 +49,6 @@ def place(settings: Settings, target: str, section: str, key: str) -> str:
     """The table a target's value stands in: its own where it sets the key, else the general one."""
     own = getattr(settings.targets.get(target), section, None)
     return f"targets.{target}.{section}" if own is not None and key in own.model_fields_set else section
-
-
-# --- what the shop need not be asked for --------------------------------------------------------------------
-
-
-def in_itself(settings: Settings) -> Iterator[Finding]:
-    """Contradictions within the file."""
-    marketplace = settings.marketplace
-    told: dict[int, str] = {}
-    for key in _OPERATIONS:
-        for state in getattr(marketplace, key):
-            other = told.setdefault(state, key)
-            if other != key:
-                yield Finding(
-                    Severity.ERROR,
-                    "marketplace",
-                    key,
-                    f"Order state {state} stands in {other} and in {key}: one state is reported as one thing.",
-                    f"Take {state} out of one of the two.",
-                )
-    if marketplace.model_fields_set and not any(getattr(marketplace, key) for key in _OPERATIONS):
-        yield Finding(
-            Severity.WARNING,
-            "marketplace",
-            "shipped_states",
-            "No order state is reported to the marketplace.",
-            "Set shipped_states = [4] to the states (id_order_state) that mean shipped, and its siblings.",
-        )
 
 
 # --- the shop itself ----------------------------------------------------------------------------------------
@@ -129,13 +99,18 @@ def _currency(currency: str, section: str, shop: ShopNames) -> Iterator[Finding]
 
 def unknown_shops(settings: Settings, shop: ShopNames) -> Iterator[Finding]:
     """Shops that are named for orders and do not exist; those of stock are looked for as a sweep does."""
+    return shops_that_are_not_there("orders", settings.orders.shops, shop)
+
+
+def shops_that_are_not_there(section: str, named: Sequence[str], shop: ShopNames) -> Iterator[Finding]:
+    """Of the shops that ``shops`` of a section names, by name or id, those that do not exist."""
     known = {name.strip().casefold() for name in shop.shops.values()} | {str(number) for number in shop.shops}
-    missing = [name for name in settings.orders.shops if name.strip().casefold() not in known]
+    missing = [name for name in named if name.strip().casefold() not in known]
     if missing:
         exist = listed([f"{name} ({number})" for number, name in shop.shops.items()])
         yield Finding(
             Severity.ERROR,
-            "orders",
+            section,
             "shops",
             f"{listed(missing)} {'is no shop' if len(missing) == 1 else 'are no shops'} of this PrestaShop.",
             f"Name one of: {exist}.",

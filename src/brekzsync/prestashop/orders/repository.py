@@ -217,8 +217,8 @@ def shop_contexts(snapshot: Snapshot, prefix: str) -> dict[int, ShopContext]:
     return contexts
 
 
-def chosen_shops(names: dict[int, str], wanted: Sequence[str]) -> set[int]:
-    """The ids of the shops that ``[orders] shops`` names."""
+def chosen_shops(names: dict[int, str], wanted: Sequence[str], setting: str = "[orders] shops") -> set[int]:
+    """The ids of the shops that ``setting`` names. Raises ConfigurationError for one that is no shop."""
     ids = set()
     for one in wanted:
         own = [
@@ -229,7 +229,7 @@ def chosen_shops(names: dict[int, str], wanted: Sequence[str]) -> set[int]:
         if not own:
             known = ", ".join(f"{name!r} ({id_shop})" for id_shop, name in names.items()) or "none"
             raise ConfigurationError(
-                f"[orders] shops names {one!r}, which is not a shop of this PrestaShop.",
+                f"{setting} names {one!r}, which is not a shop of this PrestaShop.",
                 hint=f"Name shops by name or id: {known}.",
             )
         ids.update(own)
