@@ -380,6 +380,6 @@ def test_the_marketplace_is_told_once_or_a_reason_is_on_record(
 
 @pytest.mark.long
 @given(chapters=st.lists(CHAPTERS, min_size=4, max_size=14))
-@settings(max_examples=400, phases=QUICK)
+@settings(max_examples=150, phases=QUICK)
 def test_long_stories_end_as_well(tmp_path_factory: pytest.TempPathFactory, chapters: list[Chapter]) -> None:
     tell(chapters, tmp_path_factory.mktemp("story"))
