@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool
 
 from brekzsync.bootstrap.order_status import order_status_flow
 from brekzsync.bootstrap.state import state_of
-from brekzsync.demo.marketplace import Behaviour, DemoMarketplace, DemoOrder, Taken
+from brekzsync.demo.marketplace.server import Behaviour, DemoMarketplace, DemoOrder, Taken
 from brekzsync.domain.marketplace import StatusTask
 from brekzsync.domain.notices import FailedNotice
 from brekzsync.domain.order_status import Operation, accepted_of

@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from brekzsync.bootstrap.shipments import shipment_flow
 from brekzsync.bootstrap.state import state_of
-from brekzsync.demo.webservice import DemoWebservice
+from brekzsync.demo.webservice.server import DemoWebservice
 from brekzsync.domain.ledger import LedgerEntry
 from brekzsync.flows.shipments.ports import OrderWriter
 from brekzsync.flows.shipments.run import ShipmentFlow, ShipmentOutcome, ShipmentRequest

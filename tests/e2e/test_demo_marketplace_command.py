@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 from brekzsync import cli
-from brekzsync.demo.marketplace import Behaviour, demo_marketplace
+from brekzsync.demo.marketplace.server import Behaviour, demo_marketplace
 from brekzsync.domain.order_status import Operation
 
 PROGRAM = [sys.executable, "-m", "brekzsync"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from brekzsync.demo.marketplace import Behaviour, DemoMarketplace, DemoOrder, Fault
+from brekzsync.demo.marketplace.server import Behaviour, DemoMarketplace, DemoOrder, Fault
 from brekzsync.domain.order_status import Operation
 from tests.demos import PROGRAM, Demos, FreshDemo
 from tests.exports import Said

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from brekzsync.demo.webservice import DemoWebservice
+from brekzsync.demo.webservice.server import DemoWebservice
 from tests.demos import TWO_TARGETS, Demos, FreshDemo
 from tests.exports import Said
 from tests.shipping import KEY

@@ -18,7 +18,7 @@ import pytest
 
 from brekzsync.demo.folder import make_demo
 from brekzsync.demo.local_service import NO_ANSWER
-from brekzsync.demo.marketplace import (
+from brekzsync.demo.marketplace.server import (
     Behaviour,
     DemoMarketplace,
     DemoOrder,

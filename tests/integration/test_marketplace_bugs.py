@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from brekzsync.demo.marketplace import Fault
-from brekzsync.demo.marketplace_answers import problem
+from brekzsync.demo.marketplace.answers import problem
+from brekzsync.demo.marketplace.server import Fault
 from brekzsync.domain.marketplace import TaskStatus
 from brekzsync.domain.order_status import Operation
 from brekzsync.errors import AccessDenied, ConfigurationError, LockHeld, Unavailable

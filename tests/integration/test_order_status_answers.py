@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from brekzsync.bootstrap.logs import retry_records
-from brekzsync.demo.marketplace import Fault, limited
-from brekzsync.demo.marketplace_answers import problem
+from brekzsync.demo.marketplace.answers import problem
+from brekzsync.demo.marketplace.server import Fault, limited
 from brekzsync.domain.log_records import LogQuery
 from brekzsync.domain.marketplace import Identity, Notice, TaskStatus, Tracking
 from brekzsync.domain.order_status import Operation

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import text
 
-from brekzsync.demo.marketplace import DemoOrder
+from brekzsync.demo.marketplace.server import DemoOrder
 from tests.exports import ROOT
 from tests.marketplace_world import CANCELED, FEED, PREPARED, SHIPPED, STORE, MarketplaceWorld
 

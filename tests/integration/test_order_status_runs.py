@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from brekzsync.demo.marketplace import DemoOrder
+from brekzsync.demo.marketplace.server import DemoOrder
 from brekzsync.domain.marketplace import TaskStatus
 from brekzsync.domain.order_status import Operation
 from brekzsync.errors import ConfigurationError, InvalidInput

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 
 from brekzsync.bootstrap.order_status import status_rules
 from brekzsync.demo.local_service import Fault, Reply
-from brekzsync.demo.marketplace import limited
-from brekzsync.demo.marketplace_answers import problem
+from brekzsync.demo.marketplace.answers import problem
+from brekzsync.demo.marketplace.server import limited
 from brekzsync.domain.marketplace import Notice, StatusTask, TaskStatus, Ticket
 from brekzsync.domain.order_status import Operation, StatusReason
 from brekzsync.errors import AccessDenied, Unavailable

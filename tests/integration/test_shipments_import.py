@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from brekzsync.demo.folder import make_demo
-from brekzsync.demo.webservice import Fault
+from brekzsync.demo.webservice.server import Fault
 from brekzsync.errors import AccessDenied, ConfigurationError, InvalidInput, LockHeld, Unavailable
 from tests.exports import NOW
 from tests.services.prestashop import PrestaShopDatabase

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from brekzsync.bootstrap.state import state_of
 from brekzsync.bootstrap.stock import stock_flow
 from brekzsync.demo.local_service import Asked
-from brekzsync.demo.webservice import DemoWebservice
+from brekzsync.demo.webservice.server import DemoWebservice
 from brekzsync.domain.shop_stock import Written
 from brekzsync.flows.stock.run import StockFlow, StockRequest
 from brekzsync.settings import load_settings

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from brekzsync.demo.webservice import DemoWebservice, Fault
+from brekzsync.demo.webservice.server import DemoWebservice, Fault
 from brekzsync.domain.findings import Verdict
 from brekzsync.errors import AccessDenied, BrekzsyncError, ConfigurationError, Unavailable
 from brekzsync.prestashop import webservice as client

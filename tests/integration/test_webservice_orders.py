@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from brekzsync.demo.webservice import DemoWebservice, Fault
+from brekzsync.demo.webservice.server import DemoWebservice, Fault
 from brekzsync.errors import AccessDenied, RecordError, Unavailable
 from brekzsync.prestashop.order_writer import OrderWriter
 from brekzsync.prestashop.webservice import Webservice

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import httpx2
 import pytest
 
-from brekzsync.demo.webservice import DemoWebservice, Fault
-from brekzsync.demo.webservice_records import RESOURCES
+from brekzsync.demo.webservice.records import RESOURCES
+from brekzsync.demo.webservice.server import DemoWebservice, Fault
 from brekzsync.errors import AccessDenied, ConfigurationError, RecordError, Unavailable
 from brekzsync.prestashop.order_writer import OrderWriter
 from brekzsync.prestashop.webservice import Refused, Unclear, Webservice

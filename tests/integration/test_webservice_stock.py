@@ -9,7 +9,7 @@ from threading import Timer
 import pytest
 
 from brekzsync.demo.local_service import Asked
-from brekzsync.demo.webservice import DemoWebservice, Fault
+from brekzsync.demo.webservice.server import DemoWebservice, Fault
 from brekzsync.domain.shop_stock import Change, Outcome, Place, Written
 from brekzsync.errors import AccessDenied, Unavailable
 from brekzsync.prestashop.stock.webservice_writer import WebserviceStockWriter

@@ -122,7 +122,7 @@ def webservice(invocation: Invocation, directory: Path, port: int) -> None:
     configuration holds, on this machine only.
     """
     from brekzsync.demo.local_service import until_told
-    from brekzsync.demo.webservice import demo_webservice
+    from brekzsync.demo.webservice.server import demo_webservice
 
     with demo_webservice(directory, port) as service:
         invocation.console.notice(f"The demo's webservice is at {service.address} until it is told to stop.")
@@ -172,8 +172,8 @@ def marketplace(
     until the next `demo up`. ORDER is an order's id or reference on the marketplace; repeat an option for several.
     """
     from brekzsync.demo.local_service import until_told
-    from brekzsync.demo.marketplace import demo_marketplace
-    from brekzsync.demo.marketplace_rules import Behaviour, named
+    from brekzsync.demo.marketplace.rules import Behaviour, named
+    from brekzsync.demo.marketplace.server import demo_marketplace
 
     behaviour = Behaviour(
         ticket_delay=ticket_delay,

@@ -14,8 +14,8 @@ from filelock import FileLock, Timeout
 from sqlalchemy.exc import DBAPIError
 
 from brekzsync.demo.erp import seed_erp
-from brekzsync.demo.marketplace_seed import FILE as MARKETPLACE
-from brekzsync.demo.marketplace_seed import seed_marketplace
+from brekzsync.demo.marketplace.seed import FILE as MARKETPLACE
+from brekzsync.demo.marketplace.seed import seed_marketplace
 from brekzsync.demo.seed import data_file, exclusions, read, seed_shop
 from brekzsync.errors import ConfigurationError, InvalidInput, LockHeld, PermanentError
 from brekzsync.state.database import open_state

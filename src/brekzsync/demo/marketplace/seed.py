@@ -12,8 +12,8 @@ from sqlalchemy import URL, Row, Table, create_engine, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from brekzsync.demo.marketplace_records import MarketplaceRecords
-from brekzsync.demo.marketplace_rules import DemoOrder
+from brekzsync.demo.marketplace.records import MarketplaceRecords
+from brekzsync.demo.marketplace.rules import DemoOrder
 from brekzsync.domain.order_status import plain
 from brekzsync.prestashop.shoppingfeed.tables import MarketplaceTables
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from brekzsync.agent.untrusted_xml import NotXml, read_xml
 from brekzsync.demo.local_service import Asked, Reply
-from brekzsync.demo.webservice_answers import (
+from brekzsync.demo.webservice.answers import (
     PLAIN,
     XML,
     api_document,
@@ -15,7 +15,7 @@ from brekzsync.demo.webservice_answers import (
     links_document,
     rows_document,
 )
-from brekzsync.demo.webservice_records import RESOURCES, Records, Resource, Row, ShopRefuses
+from brekzsync.demo.webservice.records import RESOURCES, Records, Resource, Row, ShopRefuses
 
 _KEY_LENGTH = 32
 _NOT_FOUND_RESOURCE = 'Resource of type "{}" does not exists.'

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from brekzsync.demo.local_service import Asked, Reply
-from brekzsync.demo.marketplace_documents import (
+from brekzsync.demo.marketplace.documents import (
     JSON,
     collection_document,
     document,
@@ -18,15 +18,15 @@ from brekzsync.demo.marketplace_documents import (
     shipments_document,
     ticket_document,
 )
-from brekzsync.demo.marketplace_records import MarketplaceRecords
-from brekzsync.demo.marketplace_requests import (
+from brekzsync.demo.marketplace.records import MarketplaceRecords
+from brekzsync.demo.marketplace.requests import (
     LARGEST_ID,
     Refusal,
     read_elements,
     read_moment,
     read_paging,
 )
-from brekzsync.demo.marketplace_rules import (
+from brekzsync.demo.marketplace.rules import (
     KINDS,
     Behaviour,
     DemoOrder,

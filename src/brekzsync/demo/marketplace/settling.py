@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
-from brekzsync.demo.marketplace_rules import FAILED, Behaviour, DemoOrder, verdict, words_for
-from brekzsync.demo.marketplace_tables import MILLISECONDS, ORDER, TICKET
+from brekzsync.demo.marketplace.rules import FAILED, Behaviour, DemoOrder, verdict, words_for
+from brekzsync.demo.marketplace.tables import MILLISECONDS, ORDER, TICKET
 from brekzsync.domain.order_status import Operation
 
 _AT_ONCE = 5_000

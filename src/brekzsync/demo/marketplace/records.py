@@ -24,9 +24,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import StaticPool
 
-from brekzsync.demo.marketplace_rules import SUCCEED, Behaviour, DemoOrder, Payload, Taken, names
-from brekzsync.demo.marketplace_settling import settle
-from brekzsync.demo.marketplace_tables import (
+from brekzsync.demo.marketplace.rules import SUCCEED, Behaviour, DemoOrder, Payload, Taken, names
+from brekzsync.demo.marketplace.settling import settle
+from brekzsync.demo.marketplace.tables import (
     METADATA,
     OPEN,
     ORDER,

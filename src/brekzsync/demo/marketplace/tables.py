@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Row, String, Table
 
-from brekzsync.demo.marketplace_rules import Behaviour, Taken
+from brekzsync.demo.marketplace.rules import Behaviour, Taken
 from brekzsync.domain.order_status import Operation
 
 OPEN: Final = "open"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from brekzsync.demo.marketplace_rules import Payload
+from brekzsync.demo.marketplace.rules import Payload
 from brekzsync.domain.order_status import Operation
 
 _INVALID: Final = "Validation failed"

@@ -9,8 +9,8 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from brekzsync.demo.local_service import Asked, Reply
-from brekzsync.demo.marketplace_rules import FAILED, KINDS, SUCCEED, Behaviour, DemoOrder, Taken
-from brekzsync.demo.marketplace_tables import DemoTicket
+from brekzsync.demo.marketplace.rules import FAILED, KINDS, SUCCEED, Behaviour, DemoOrder, Taken
+from brekzsync.demo.marketplace.tables import DemoTicket
 from brekzsync.domain.order_status import Operation
 
 JSON: Final = "application/json"

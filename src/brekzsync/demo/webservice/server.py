@@ -13,9 +13,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from brekzsync.demo.local_service import Asked, Fault, LocalService, Reply, port_may_be_taken
-from brekzsync.demo.webservice_answers import PLAIN, XML, errors_document
-from brekzsync.demo.webservice_records import Records
-from brekzsync.demo.webservice_requests import Answering, Rights
+from brekzsync.demo.webservice.answers import PLAIN, XML, errors_document
+from brekzsync.demo.webservice.records import Records
+from brekzsync.demo.webservice.requests import Answering, Rights
 from brekzsync.errors import ConfigurationError, InvalidInput
 from brekzsync.settings import load_settings
 

@@ -17,11 +17,11 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError
 
 from brekzsync.demo.local_service import Asked, Fault, LocalService, Reply, port_may_be_taken
-from brekzsync.demo.marketplace_answers import Answering
-from brekzsync.demo.marketplace_documents import problem
-from brekzsync.demo.marketplace_records import MarketplaceRecords
-from brekzsync.demo.marketplace_rules import Behaviour, DemoOrder, Taken
-from brekzsync.demo.marketplace_seed import DEMO_STORE, DEMO_TOKEN, FILE, shop_orders, shop_tokens
+from brekzsync.demo.marketplace.answers import Answering
+from brekzsync.demo.marketplace.documents import problem
+from brekzsync.demo.marketplace.records import MarketplaceRecords
+from brekzsync.demo.marketplace.rules import Behaviour, DemoOrder, Taken
+from brekzsync.demo.marketplace.seed import DEMO_STORE, DEMO_TOKEN, FILE, shop_orders, shop_tokens
 from brekzsync.domain.order_status import Operation
 from brekzsync.errors import InvalidInput, PermanentError
 

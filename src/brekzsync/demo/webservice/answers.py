@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 
-from brekzsync.demo.webservice_records import Resource, Row
+from brekzsync.demo.webservice.records import Resource, Row
 
 XML = "text/xml;charset=utf-8"
 PLAIN = "text/html; charset=utf-8"
