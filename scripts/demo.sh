@@ -39,6 +39,10 @@ Try next:
   Compare the shop's stock with Exact's, and write what differs:
     $brekzsync --config demo/brekzsync.toml stock diff
     $brekzsync --config demo/brekzsync.toml stock sweep
+  Tell its marketplace, in another terminal, what became of its orders, and see what it makes of that:
+    $brekzsync demo marketplace
+    $brekzsync --config demo/brekzsync.toml orders push-status
+    $brekzsync --config demo/brekzsync.toml tickets check
   See what would be sent, with nothing written:
     $export_products --full --dry-run
   The same for a program to read:

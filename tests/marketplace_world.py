@@ -38,6 +38,7 @@ from brekzsync.settings import Settings, load_settings
 from brekzsync.state.database import State
 from tests.exports import NOW, ROOT
 from tests.services.prestashop import PrestaShopDatabase
+from tests.shoppingfeed_tables import MODULE_TABLES
 from tests.shops import make_shop
 
 FEED = 5000
@@ -56,15 +57,6 @@ STATES: Mapping[str, Any] = {
 }
 """What ``[marketplace]`` says unless a test says otherwise."""
 _LENIENT = "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"  # columns that are not read need no values
-_MODULE_TABLES = (
-    "CREATE TABLE ps_shoppingfeed_order (id_shoppingfeed_order INTEGER NOT NULL AUTO_INCREMENT PRIMARY KEY,"
-    " id_internal_shoppingfeed VARCHAR(50), id_order_marketplace VARCHAR(255), name_marketplace VARCHAR(50) NOT NULL,"
-    " id_order INTEGER UNSIGNED NOT NULL, payment_method VARCHAR(50) NOT NULL, date_marketplace_creation DATETIME,"
-    " id_shoppingfeed_token INTEGER, UNIQUE KEY id_order (id_order)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4",
-    "CREATE TABLE ps_shoppingfeed_token (id_shoppingfeed_token INTEGER NOT NULL AUTO_INCREMENT PRIMARY KEY,"
-    " id_shop INTEGER NOT NULL, content VARCHAR(255), active TINYINT(1) UNSIGNED, shoppingfeed_store_id INTEGER)"
-    " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4",
-)
 
 
 class Told(NamedTuple):
@@ -131,7 +123,7 @@ class MarketplaceWorld:
             for name in ("orders", "order_carrier", "carrier"):
                 connection.execute(text(f"DELETE FROM ps_{name}"))
             connection.execute(text("DELETE FROM ps_shop WHERE id_shop > 1"))
-            for statement in _MODULE_TABLES:
+            for statement in MODULE_TABLES:
                 connection.execute(text(statement))
         try:
             with cls._made(folder, engine, now, values) as world:

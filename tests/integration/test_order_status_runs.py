@@ -102,6 +102,17 @@ def test_each_of_several_states_means_its_operation(world: MarketplaceWorld) -> 
     }
 
 
+def test_the_logs_keep_the_tracking_number_when_more_is_told(world: MarketplaceWorld) -> None:
+    world.add_order(101, DELIVERED, tracking="3S1")
+    for _ in range(5):
+        world.cron(minutes=5)
+
+    assert world.accepted() == {101: [SHIP, DELIVER]}
+    with world.state() as state:
+        document = json.loads(state.ledger(FLOW, TARGET).documents([(101, 0)])[101, 0])
+    assert (document["operations"], document["tracking"]) == (["ship", "deliver"], "3S1")
+
+
 def test_a_delivery_is_told_only_where_it_is_configured(world: MarketplaceWorld) -> None:
     world.set(delivered_states=None)
     world.add_order(101, DELIVERED, tracking="3S1")

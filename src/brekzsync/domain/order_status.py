@@ -106,6 +106,14 @@ class AcceptedStatus(NamedTuple):
         return json.dumps(self._asdict(), ensure_ascii=False, separators=(",", ":"))
 
 
+def told_tracking(document: str | None) -> str:
+    """The tracking number of a document the ledger keeps; empty for one that cannot be read."""
+    try:
+        return str(json.loads(document or "")["tracking"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
 class ShopSync(NamedTuple):
     """What a shop's own modules do about order statuses. ``old_module`` is shoppingfluxexport: None, it is not
     installed, else whether it is active; ``old_sync`` that it is set to synchronise orders; ``module_sync`` that the

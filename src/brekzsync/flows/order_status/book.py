@@ -23,6 +23,7 @@ from brekzsync.domain.order_status import (
     Operation,
     accepted_fingerprint,
     accepted_of,
+    told_tracking,
 )
 from brekzsync.domain.outcomes import FailedRecord, Tally
 from brekzsync.flows.frame import OpenRun, milliseconds
@@ -95,8 +96,17 @@ class Book:
         if self.is_dry or not done:
             return
         rows = self.rows(task for task, _ in done)
+        documents = self.ledger.documents([task.key for task, _ in done])
         self.tasks.finish(
-            [_acknowledgement(task, operations, rows.get(task.id_order)) for task, operations in done],
+            [
+                _acknowledgement(
+                    # a delivery says nothing of the parcel that the shipment before it did not say
+                    task._replace(tracking=task.tracking or told_tracking(documents.get(task.key))),
+                    operations,
+                    rows.get(task.id_order),
+                )
+                for task, operations in done
+            ],
             run_id=self.opened.id,
             at=self.now(),
         )

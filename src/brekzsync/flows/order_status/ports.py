@@ -157,6 +157,9 @@ class StatusLedger(Protocol):
 
     def rows_for(self, keys: Collection[ProductKey]) -> Sequence[LedgerEntry]: ...
 
+    def documents(self, keys: Collection[ProductKey]) -> Mapping[ProductKey, str]:
+        """What it keeps of those of which something was accepted."""
+
 
 class Notifier(Protocol):
     """How people are told of what the marketplace did not accept."""
