@@ -34,7 +34,9 @@ class Refused:
         self.said = installed.cli(*words)
         capfd.readouterr()
         self.json_code = main(["--config", str(installed.config), *words, "--json"])
-        self.error = json.loads(capfd.readouterr().out)["error"]
+        document = json.loads(capfd.readouterr().out)
+        assert "error" in document, (self.json_code, document, self.said)
+        self.error = document["error"]
 
     def expect(self, code: int, sentence: str, hint: str, error: str | None = None) -> None:
         """Both forms say the same: this exit code, a sentence with this in it, a hint with that."""

@@ -474,7 +474,7 @@ def test_status_and_the_list_of_flows_know_where_it_goes(demo: Demo, monkeypatch
         "order_status",
         "shoppingfeed",
         "on",
-        "just now: done, 0 accepted",
+        "just now: done, 0 told",
         "just now",
         "1",
         "0",
