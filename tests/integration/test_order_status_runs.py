@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from brekzsync.demo.marketplace.server import DemoOrder
 from brekzsync.domain.marketplace import TaskStatus
@@ -100,6 +102,36 @@ def test_each_of_several_states_means_its_operation(world: MarketplaceWorld) -> 
         105: [REFUND],
         106: [SHIP, DELIVER],
     }
+
+
+@contextmanager
+def commits() -> Iterator[Counter[str]]:
+    """How many transactions end meanwhile, in whatever database."""
+    counted: Counter[str] = Counter()
+
+    def count(_connection: Any) -> None:
+        counted["commits"] += 1
+
+    event.listen(Engine, "commit", count)
+    try:
+        yield counted
+    finally:
+        event.remove(Engine, "commit", count)
+
+
+def test_a_hundred_orders_that_wait_or_end_are_written_together(world: MarketplaceWorld) -> None:
+    ids = world.add_orders(100, SHIPPED)
+    world.push(force=True)
+    with commits() as waiting:
+        held = world.after(minutes=6).push()
+    for one in ids:
+        world.set_state(one, PREPARED)
+    with commits() as ending:
+        ended = world.push()
+
+    assert dict(held.waiting) == {"no_tracking_yet": 100}
+    assert (ended.tally.skipped, world.tasks()) == (100, {})
+    assert max(waiting["commits"], ending["commits"]) < 15
 
 
 def test_the_logs_keep_the_tracking_number_when_more_is_told(world: MarketplaceWorld) -> None:

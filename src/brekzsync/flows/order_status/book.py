@@ -55,6 +55,8 @@ class Book:
     sent: Counter[str] = field(default_factory=Counter)
     passed_over: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    _holds: list[TaskHold] = field(default_factory=list)
+    _ends: list[TaskEnd] = field(default_factory=list)
 
     def now(self) -> int:
         """In milliseconds, UTC."""
@@ -75,10 +77,10 @@ class Book:
         self.say(f"Order {id_order}: {sentence}")
 
     def hold(self, task: StatusTask, reason: str, sentence: str, row: LedgerEntry | None) -> None:
-        """It waits for something in the shop; said in the logs once."""
+        """It waits for something in the shop; said in the logs once, by ``flush``."""
         self.wait(reason, task.id_order, sentence)
-        if not self.is_dry and not (row is not None and row.status == "pending" and row.reason == reason):
-            self.tasks.hold([TaskHold(task.id_order, reason, sentence, self.now())], at=self.now())
+        if not (row is not None and row.status == "pending" and row.reason == reason):
+            self._holds.append(TaskHold(task.id_order, reason, sentence, self.now()))
 
     def accept(self, accepted: Sequence[TaskAccepted], operation: Operation) -> None:
         """The marketplace took them; tickets tell the rest."""
@@ -112,11 +114,20 @@ class Book:
         )
 
     def end(self, task: StatusTask, reason: str, sentence: str) -> None:
-        """It is over before it was told: nobody is to be told any more."""
+        """It is over before it was told: nobody is to be told any more. Written by ``flush``."""
         self.say(f"Order {task.id_order}: {sentence}")
-        if not self.is_dry:
-            end = TaskEnd(task.id_order, reason, sentence)
-            self.tasks.end([end], run_id=self.opened.id, at=self.now())
+        self._ends.append(TaskEnd(task.id_order, reason, sentence))
+
+    def flush(self) -> None:
+        """Write what was held and ended: a page at a time, since each writing waits for the disk."""
+        holds, self._holds = self._holds, []
+        ends, self._ends = self._ends, []
+        if self.is_dry:
+            return
+        if holds:
+            self.tasks.hold(holds, at=self.now())
+        if ends:
+            self.tasks.end(ends, run_id=self.opened.id, at=self.now())
 
     def fail(self, failed: Sequence[tuple[StatusTask, str, str]], rows: Mapping[int, LedgerEntry]) -> None:
         """They failed, for a reason and with a sentence; tried again later, or given up."""

@@ -230,6 +230,7 @@ class Detection:
         new, self._new = self._new, []
         due, self._due = self._due, []
         self.book.add(new)
+        self.book.flush()
         self.take_due(due)
 
     def _known(self) -> Iterator[Known]:

@@ -71,7 +71,9 @@ class Preparing:
                     continue
                 ready += [one] if one is not None else []
         self.book.fail(failed, rows)
-        return self._not_by_channel(self._not_done(ready))
+        going = self._not_by_channel(self._not_done(ready))
+        self.book.flush()
+        return going
 
     def _asks(self, order: MarketplaceOrder, row: LedgerEntry | None) -> Operation | None:
         accepted = accepted_of(None if row is None else row.fingerprint)
