@@ -23,6 +23,8 @@ from brekzsync.errors import BrekzsyncError, Interrupted, InvalidInput, LockHeld
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from brekzsync.settings import Settings
+
 PROGRAM = "brekzsync"
 COMPLETING = "_BREKZSYNC_COMPLETE"  # click's name; set while a shell asks what a line could go on with
 
@@ -191,7 +193,7 @@ root = RootGroup(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code. Never lets an exception reach the user."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    invocation = Invocation()
+    invocation = Invocation(when_monitored=_begin_heartbeat)
     signal.signal(signal.SIGTERM, _terminated)
     try:
         result = root.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=invocation)
@@ -203,6 +205,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         end(invocation, code)
     return code
+
+
+def _begin_heartbeat(invocation: Invocation, settings: Settings) -> None:
+    from brekzsync.commands.heartbeats import begin
+
+    begin(invocation, settings)
 
 
 def exit_code(error: BaseException) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +29,9 @@ class Invocation:
     command: str = ""
     # Set by a command whose failure was recorded the same way by its previous run: --cron then says nothing.
     is_known_failure: bool = False
-    # What a monitoring service hears of this run; ``cli.py`` tells it the end.
+    # Called when a command that a monitoring service hears of has its configuration.
+    when_monitored: Callable[[Invocation, Settings], None] | None = None
+    # What that service hears of this run; ``cli.py`` tells it the end.
     heartbeat: Heartbeat | None = None
 
     @cached_property
@@ -47,10 +50,8 @@ class Invocation:
         settings = load_settings(self.config, os.environ)
         logs.hide(settings.secrets())
         logs.configure(settings.log.file, settings.log.level, 0 if self.is_cron else self.verbosity)
-        if self.command in settings.notify.heartbeats:
-            from brekzsync.commands.heartbeats import begin
-
-            begin(self, settings)
+        if self.when_monitored is not None and self.command in settings.notify.heartbeats:
+            self.when_monitored(self, settings)
         return settings
 
     def typed(self, command: str) -> str:

@@ -38,7 +38,8 @@ def push_status(
     """
     if baseline and force:
         raise click.UsageError("--baseline sends nothing: it does not take --force.")
-    from brekzsync.commands.order_status_runs import PUSH, Asked, run
+    from brekzsync.commands.order_status_reports import PUSH, Asked
+    from brekzsync.commands.order_status_runs import run
 
     asked = Asked(PUSH, order_ids(orders, "order"), baseline, dry_run)
 

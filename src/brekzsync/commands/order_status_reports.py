@@ -6,15 +6,26 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brekzsync.commands.invocation import Invocation
-from brekzsync.commands.order_status_runs import CHECK, FLOW, PUSH, Asked
 from brekzsync.commands.run_reports import counted, is_off, is_to_be_shown, show_failures
+from brekzsync.domain.sync_flows import FLOWS
 
 if TYPE_CHECKING:
     from brekzsync.domain.outcomes import Tally
     from brekzsync.domain.sync_flows import FlowSwitch
     from brekzsync.flows.order_status.run import StatusOutcome
 
+FLOW = FLOWS["order_status"]
+PUSH, CHECK = FLOW.command, "tickets check"
 LABEL = "order statuses"
+
+
+class Asked(NamedTuple):
+    """What was typed; ``dry_run`` may be the configuration's wish as well. ``orders`` are ``id_order``."""
+
+    command: str
+    orders: tuple[int, ...] = ()
+    baseline: bool = False
+    dry_run: bool = False
 
 
 class StatusReport(NamedTuple):

@@ -4,37 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from brekzsync.commands.invocation import Invocation
+from brekzsync.commands.order_status_reports import (
+    FLOW,
+    LABEL,
+    PUSH,
+    Asked,
+    StatusReport,
+    document,
+    show,
+    title,
+)
 from brekzsync.commands.target_runs import daily_summary, remembering, switch_if_off, tell_of_new_state
-from brekzsync.domain.sync_flows import FLOWS
 
 if TYPE_CHECKING:
-    from brekzsync.commands.order_status_reports import StatusReport
     from brekzsync.domain.sync_flows import FlowSwitch
     from brekzsync.flows.order_status.run import StatusFlow, StatusOutcome
     from brekzsync.state.database import State
 
-FLOW = FLOWS["order_status"]
-PUSH, CHECK = FLOW.command, "tickets check"
 Progress = Callable[[int | None], AbstractContextManager[Callable[[int], None]]]
-
-
-class Asked(NamedTuple):
-    """What was typed; ``dry_run`` may be the configuration's wish as well. ``orders`` are ``id_order``."""
-
-    command: str
-    orders: tuple[int, ...] = ()
-    baseline: bool = False
-    dry_run: bool = False
 
 
 def run(
     invocation: Invocation, asked: Asked, execute: Callable[[StatusFlow, Progress], StatusOutcome]
 ) -> int:
     """Do it and show what it came to; the exit code."""
-    from brekzsync.commands.order_status_reports import document, show
 
     if invocation.settings.marketplace.dry_run:
         asked = asked._replace(dry_run=True)
@@ -49,7 +45,6 @@ def _report(
     invocation: Invocation, asked: Asked, execute: Callable[[StatusFlow, Progress], StatusOutcome]
 ) -> StatusReport:
     from brekzsync.bootstrap.state import state_of
-    from brekzsync.commands.order_status_reports import StatusReport
     from brekzsync.flows.order_status.run import nothing_done
 
     settings = invocation.settings
@@ -76,7 +71,6 @@ def _run(
     execute: Callable[[StatusFlow, Progress], StatusOutcome],
 ) -> StatusReport:
     from brekzsync.bootstrap.order_status import order_status_flow
-    from brekzsync.commands.order_status_reports import StatusReport, title
 
     console, settings = invocation.console, invocation.settings
 
@@ -92,7 +86,6 @@ def _run(
 def _cron_lines(asked: Asked, state: State, outcome: StatusOutcome) -> list[str]:
     """What failed anew, unless people were mailed of it, and once a day that all goes on."""
     from brekzsync.bootstrap.state import utc_now
-    from brekzsync.commands.order_status_reports import LABEL
     from brekzsync.flows.cron_report import new_failures
 
     target, tally = FLOW.own_target, outcome.tally

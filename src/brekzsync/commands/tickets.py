@@ -21,7 +21,8 @@ def check(invocation: Invocation, dry_run: bool) -> int:
     Done: the order is in sync. Failed: told once, by mail where [notify] says so, and tried again later, up to
     [marketplace] attempts. Still at work, or in a state nobody knows: looked at again by the next check.
     """
-    from brekzsync.commands.order_status_runs import CHECK, Asked, run
+    from brekzsync.commands.order_status_reports import CHECK, Asked
+    from brekzsync.commands.order_status_runs import run
 
     is_dry = dry_run or invocation.settings.marketplace.dry_run
     return run(
