@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import combinations
 from typing import Final, NamedTuple
@@ -61,12 +62,15 @@ class StatusRules(NamedTuple):
         A state of several lists means the first of shipped, canceled, refunded, delivered. One that implies shipped
         asks for that first: an order may leave its shipped state before anybody was told.
         """
-        own = next((operation for states, operation in self._lists() if state in states), None)
-        told = (Operation.SHIP,) if state in self.implies_shipped else ()
-        return told if own is None or own in told else (*told, own)
+        return _wanted(self, state)
 
-    def _lists(self) -> Iterable[tuple[frozenset[int], Operation]]:
-        return zip(self[:4], Operation, strict=True)
+
+@lru_cache(maxsize=1024)  # a run asks for every order, of which few states there are
+def _wanted(rules: StatusRules, state: int) -> tuple[Operation, ...]:
+    lists = zip(rules[:4], Operation, strict=True)
+    own = next((operation for states, operation in lists if state in states), None)
+    told = (Operation.SHIP,) if state in rules.implies_shipped else ()
+    return told if own is None or own in told else (*told, own)
 
 
 def next_operation(wanted: Iterable[Operation], accepted: frozenset[Operation]) -> Operation | None:
@@ -184,6 +188,7 @@ def can(channel: str, operation: Operation, own: Mapping[str, Iterable[str]]) ->
     return name not in _KNOWN or name in _ABLE.get(operation, _KNOWN)
 
 
+@lru_cache(maxsize=4096)
 def plain(name: str) -> str:
     """A channel's name as names are compared."""
     return "".join(filter(str.isalnum, name.casefold()))
