@@ -610,6 +610,18 @@ def test_an_empty_ledger_and_many_orders_need_a_word_first(busy: Selling, ids: t
         busy.export(*ids)
 
 
+def test_a_baseline_that_found_nothing_was_one_all_the_same(shop: Selling) -> None:
+    shop.copy_order(61, *range(100, 160))
+    shop.sql("UPDATE ps_orders SET current_state = current_state + 100 WHERE current_state NOT IN (6, 8)")
+    shop.sql("UPDATE ps_order_history SET id_order_state = id_order_state + 100")
+    shop.export(baseline=True)
+    with shop.state() as state:
+        assert state.ledger("order", "exact").is_empty()
+    shop.sql("UPDATE ps_order_history SET id_order_state = id_order_state - 100")
+
+    assert shop.export().tally.delivered > 50
+
+
 @pytest.mark.parametrize("is_dry", [True, False])
 def test_nothing_goes_before_an_erp_that_is_away_can_say_what_it_has_already(
     shop: Selling, is_dry: bool

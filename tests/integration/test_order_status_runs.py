@@ -531,6 +531,14 @@ def test_a_first_run_with_many_due_orders_asks_what_they_are(world: MarketplaceW
     assert set(world.known()) == {*ids, 200}
 
 
+def test_a_baseline_that_found_nothing_was_one_all_the_same(world: MarketplaceWorld) -> None:
+    world.set(first_run_limit=3)
+    assert world.push(baseline=True).baselined == 0
+    world.add_orders(4, CANCELED)
+
+    assert dict(world.push().sent) == {CANCEL: 4}
+
+
 def test_or_is_told_to_send_them_all(world: MarketplaceWorld) -> None:
     world.set(first_run_limit=3)
     world.add_orders(4, CANCELED)

@@ -357,6 +357,15 @@ def test_an_empty_ledger_and_much_to_do_need_a_word(everywhere: Shipping) -> Non
     assert counts(everywhere.imports()) == (5, 4, 4, 4, 0, 1, 0), "dead orders are not due"
 
 
+def test_a_baseline_that_found_nothing_was_one_all_the_same(everywhere: Shipping) -> None:
+    everywhere.configure("first_run_limit = 1")
+    assert everywhere.imports(baseline=True).baselined == 0
+    for order in everywhere.ids[:3]:
+        everywhere.ship(order, Note(str(order)))
+
+    assert everywhere.imports().tally.delivered == 3
+
+
 def test_a_baseline_writes_nothing_and_takes_what_is_there_as_told(everywhere: Shipping) -> None:
     everywhere.configure("first_run_limit = 1")
     for order in everywhere.ids[:3]:

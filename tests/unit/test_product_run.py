@@ -63,6 +63,9 @@ class Around:
     def mark_dead(self, flow: str, target: str, at: datetime) -> int:
         return 0
 
+    def had_baseline(self, flow: str, target: str) -> bool:
+        return False
+
     def finish(self, handle: RunHandle, status: str, **found: Any) -> None:
         self.recorded = {"status": status, **found}
 

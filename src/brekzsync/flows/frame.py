@@ -45,6 +45,9 @@ class Runs(Protocol[Handle]):
     def mark_dead(self, flow: str, target: str, at: datetime) -> int:
         """Runs still open though nobody holds their lock were killed: say so."""
 
+    def had_baseline(self, flow: str, target: str) -> bool:
+        """Whether somebody once had all there was taken as known, be it nothing."""
+
     def finish(
         self,
         handle: Handle,

@@ -195,6 +195,11 @@ class Runs:
             baseline = self._one(of_flow, first=True)
         return None if baseline is None else baseline.started_at
 
+    def had_baseline(self, flow: str, target: str) -> bool:
+        """Whether a baseline of the whole flow came to its end, whatever it found."""
+        statement = select(run).where(run.c.flow == flow, run.c.target == target, WAS_BASELINE)
+        return self._one(statement) is not None
+
     def summarise(self, handle: RunHandle, at: datetime) -> None:
         """Note that this run printed the summary of the day."""
         self._update(handle, {"summarised_at": to_milliseconds(at)}, durable=True)

@@ -137,6 +137,7 @@ class StatusFlow:
     def _refuse_unknown_past(self, detection: Detection, request: PushRequest) -> None:
         """Tasks are a past, too: the marketplace may have taken some, and its tickets are not decided yet."""
         is_empty = self.ledger.is_empty() and next(iter(self.tasks.rows()), None) is None
+        is_empty = is_empty and not self.runs.had_baseline(FLOW, TARGET)
         most = self.rules.first_run_limit
         is_unsure = is_empty and not request.force
         refuse_unknown_past(

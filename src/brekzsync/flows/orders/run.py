@@ -213,8 +213,9 @@ class OrderFlow:
             )
 
     def has_no_past(self) -> bool:
-        """Whether nothing was ever handed over: a new ledger, or a lost one."""
-        return self.ledger.is_empty() and next(self.claims.open(), None) is None
+        """Whether nothing was ever handed over, nor taken as known: a new ledger, or a lost one."""
+        is_empty = self.ledger.is_empty() and next(self.claims.open(), None) is None
+        return is_empty and not self.runs.had_baseline(self.kind.flow, self.target)
 
     def count_due(self, shop: OrderSource) -> int:
         """How many records are due, counted as far as it matters."""

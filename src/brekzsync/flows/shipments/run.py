@@ -122,7 +122,8 @@ class ShipmentFlow:
     def _refuse_unknown_past(
         self, walk: ShipmentImport, differing: Differing, request: ShipmentRequest
     ) -> None:
-        is_empty, most = self.ledger.is_empty(), self.first_run_limit
+        is_empty = self.ledger.is_empty() and not self.runs.had_baseline(FLOW, self.target)
+        most = self.first_run_limit
         is_unsure = is_empty and not request.force
         refuse_unknown_past(
             ledger_is_empty=is_empty,
