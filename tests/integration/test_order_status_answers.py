@@ -13,7 +13,7 @@ import pytest
 
 from brekzsync.bootstrap.logs import retry_records
 from brekzsync.demo.marketplace.answers import problem
-from brekzsync.demo.marketplace.server import Fault, limited
+from brekzsync.demo.marketplace.server import DemoOrder, Fault, limited
 from brekzsync.domain.log_records import LogQuery
 from brekzsync.domain.marketplace import Identity, Notice, TaskStatus, Tracking
 from brekzsync.domain.order_status import Operation
@@ -271,6 +271,23 @@ def test_a_marketplace_that_is_down_is_left_alone_after_three_times(world: Marke
     assert len(world.taken()) == 1
 
 
+def test_an_identity_that_is_mended_while_it_waits_finds_the_lost_answer(world: MarketplaceWorld) -> None:
+    world.add_order(101, SHIPPED, tracking="3S1", reference="MP-WRONG")
+    world.push()
+    world.sql(
+        "UPDATE ps_shoppingfeed_order SET id_order_marketplace = 'MP-101', id_internal_shoppingfeed = NULL"
+    )
+    world.server.add([DemoOrder(FEED + 500, "MP-101", "Leroy Merlin", STORE)])
+    world.server.plan(Fault.DROP_AFTER, "POST")
+    world.after(minutes=6)
+    fails(world, Unavailable)
+    world.after(minutes=5).push()
+    world.check()
+
+    assert len(world.posts()) == 1
+    assert world.known() == {101: {SHIP}}
+
+
 def test_being_told_to_stop_amid_a_request_repeats_nothing_blindly(world: MarketplaceWorld) -> None:
     """The request may have left before the signal came."""
     world.add_order(101, CANCELED)
@@ -286,7 +303,7 @@ def test_being_told_to_stop_amid_a_request_repeats_nothing_blindly(world: Market
             self._client.submit(*given)
             raise Interrupted(15)
 
-    world.around_client = Stopped  # type: ignore[assignment]
+    world.around_client = Stopped
     fails(world, Interrupted)
     left = world.tasks()[101]
     world.around_client = lambda client: client
@@ -311,7 +328,7 @@ def test_being_told_to_stop_ends_a_run_wherever_it_is(world: MarketplaceWorld) -
             raise Interrupted(15)
 
     world.add_order(101, CANCELED, on_marketplace=False)
-    world.around_client = Stopped  # type: ignore[assignment]
+    world.around_client = Stopped
     fails(world, Interrupted)
     posted = world.posts()
     world.around_client = lambda client: client

@@ -168,14 +168,16 @@ class Detection:
             tally.fail(FailedRecord(task.key, reason, message, True, FLOW))
             self.book.say(f"Order {order.id_order}: {message}")
         else:
-            self._queue(self._sooner(task, now), now)
+            self._queue(self._as_of_now(task, order, now), now)
 
-    def _sooner(self, task: StatusTask, now: int) -> StatusTask:
-        """A delay that was shortened in the configuration holds for what waits already."""
+    def _as_of_now(self, task: StatusTask, order: MarketplaceOrder, now: int) -> StatusTask:
+        """A delay that was shortened in the configuration, and an identity that was mended in the shop, hold for what
+        waits already: by its identity an operation is found again whose answer is lost."""
         not_before = self.book.rules.not_before(task.operation, task.seen_at)
-        if task.attempts or task.not_before <= now or not_before >= task.not_before:
+        is_sooner = not task.attempts and now < task.not_before and not_before < task.not_before
+        if not is_sooner and task.identity == order.identity:
             return task
-        task = task._replace(not_before=not_before)
+        task = task._replace(not_before=not_before if is_sooner else task.not_before, identity=order.identity)
         self._new.append(task)
         return task
 
