@@ -93,7 +93,7 @@ class MarketplaceWorld:
     more: str = ""
     mailbox: Mailbox | None = field(default_factory=Mailbox)
     read_timeout: float = 5.0
-    around_client: Callable[[Marketplace], Marketplace] = lambda client: client
+    around_client: Callable[[Marketplace], Any] = lambda client: client
     adjust: Callable[[StatusFlow], StatusFlow] = lambda flow: flow
     slept: list[float] = field(default_factory=list)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -77,10 +78,9 @@ def delivered_orders(administration: Administration) -> DeliveryRepository:
     return DeliveryRepository(connect_erp(administration.url))
 
 
-def in_order(found: object) -> list[ErpShipment]:
+def in_order(found: Iterable[ErpShipment]) -> list[ErpShipment]:
     """Shipments and the notes of each, sorted."""
-    assert not isinstance(found, str)
-    return sorted(one._replace(notes=tuple(sorted(one.notes))) for one in found)  # type: ignore[attr-defined]
+    return sorted(one._replace(notes=tuple(sorted(one.notes))) for one in found)
 
 
 def test_every_order_with_a_delivery_note_is_told_once_with_how_far_it_is(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from brekzsync.domain.shop_stock import Place
 from brekzsync.domain.stock import StockRules
 from brekzsync.flows.converge import OutOfOrder
-from brekzsync.flows.stock import look
+from brekzsync.flows.stock import look, side_by_side
 from brekzsync.flows.stock.figures import PlaceRules, Policy
 
 SORTED = st.lists(st.sampled_from("ABCDEFGHIJ"), max_size=40).map(
@@ -28,8 +28,8 @@ SORTED = st.lists(st.sampled_from("ABCDEFGHIJ"), max_size=40).map(
 def test_pieces_hold_everything_and_no_code_is_in_two_of_them(
     theirs: list[tuple[str, int]], mine: list[tuple[str, int]], chunk: int
 ) -> None:
-    with patch.object(look, "_CHUNK", chunk):
-        pieces = list(look._side_by_side(theirs, mine))
+    with patch.object(side_by_side, "CHUNK", chunk):
+        pieces = list(side_by_side.side_by_side(theirs, mine))
 
     assert list(chain.from_iterable(rows for rows, _ in pieces)) == theirs
     assert list(chain.from_iterable(owners for _, owners in pieces)) == mine
@@ -39,16 +39,16 @@ def test_pieces_hold_everything_and_no_code_is_in_two_of_them(
 
 @pytest.mark.parametrize("chunk", [1, 2, 100])
 def test_rows_that_come_out_of_order_are_not_compared(chunk: int) -> None:
-    with patch.object(look, "_CHUNK", chunk), pytest.raises(OutOfOrder) as failed:
-        list(look._side_by_side([("A",), ("C",), ("B",), ("D",)], []))
+    with patch.object(side_by_side, "CHUNK", chunk), pytest.raises(OutOfOrder) as failed:
+        list(side_by_side.side_by_side([("A",), ("C",), ("B",), ("D",)], []))
     assert "'B' came after 'C'" in failed.value.message
 
 
 @pytest.mark.parametrize("keys", [[(1, 0), (1, 0)], [(2, 0), (1, 5)]])
 @pytest.mark.parametrize("chunk", [1, 2])
 def test_so_it_is_with_keys(keys: list[tuple[int, int]], chunk: int) -> None:
-    with patch.object(look, "_CHUNK", chunk), pytest.raises(OutOfOrder):
-        list(look._ascending([(key, "code") for key in keys], "catalogue"))
+    with patch.object(side_by_side, "CHUNK", chunk), pytest.raises(OutOfOrder):
+        list(side_by_side.ascending_pages([(key, "code") for key in keys], "catalogue"))
 
 
 FEW = st.integers(-3, 3)

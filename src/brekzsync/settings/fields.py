@@ -48,6 +48,15 @@ class Section(BaseModel):
     )
 
 
+class OptionalSection(Section):
+    """One that may be left empty: what it is about is then not done."""
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether the configuration says anything of it."""
+        return bool(self.model_fields_set)
+
+
 def _folder(info: ValidationInfo) -> Path | None:
     """The folder relative paths start from: the configuration file's (none when built in code)."""
     return info.context.get("folder") if isinstance(info.context, dict) else None

@@ -15,6 +15,7 @@ from brekzsync.settings.fields import (
     Duration,
     FilePath,
     OptionalPath,
+    OptionalSection,
     OptionalShopDatabase,
     Percentage,
     Section,
@@ -126,7 +127,7 @@ class ProductsSettings(Section):
         return self.acknowledge or ("delivery" if self.channel == "files" else "result")
 
 
-class OrdersSettings(Section):
+class OrdersSettings(OptionalSection):
     """Which orders and refunds go to the ERP, and how."""
 
     channel: Literal["", "files", "http"] = Field(
@@ -230,11 +231,6 @@ class OrdersSettings(Section):
         description="More due orders than this with an empty ledger need --baseline or --force.",
     )
 
-    @property
-    def is_in_use(self) -> bool:
-        """Whether the configuration says anything of orders. Without methods of payment none could go."""
-        return bool(self.model_fields_set)
-
 
 class StockShop(Section):
     """What one written shop, or sharing group, is fed from."""
@@ -245,7 +241,7 @@ class StockShop(Section):
     )
 
 
-class StockSettings(Section):
+class StockSettings(OptionalSection):
     """How the ERP's stock becomes the shop's quantities."""
 
     quantity: Literal["sellable", "on_hand"] = Field(
@@ -289,13 +285,8 @@ class StockSettings(Section):
         description="`status` calls the flow overdue when no sweep has come to its end for longer than this.",
     )
 
-    @property
-    def is_in_use(self) -> bool:
-        """Whether the configuration says anything of stock: the nightly sweep does nothing otherwise."""
-        return bool(self.model_fields_set)
 
-
-class ShipmentsSettings(Section):
+class ShipmentsSettings(OptionalSection):
     """ERP deliveries that become order states and tracking numbers."""
 
     shipped_state: int = Field(
@@ -333,8 +324,3 @@ class ShipmentsSettings(Section):
         ge=0,
         description="More due shipments than this with an empty ledger need --baseline or --force.",
     )
-
-    @property
-    def is_in_use(self) -> bool:
-        """Whether the configuration says anything of shipments: the cron entry does nothing otherwise."""
-        return bool(self.model_fields_set)

@@ -7,10 +7,17 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from brekzsync.settings.fields import Duration, MailAddress, OptionalMailAddress, Section, WebAddress
+from brekzsync.settings.fields import (
+    Duration,
+    MailAddress,
+    OptionalMailAddress,
+    OptionalSection,
+    Section,
+    WebAddress,
+)
 
 
-class MarketplaceSettings(Section):
+class MarketplaceSettings(OptionalSection):
     """Shopping Feed, which is told about order statuses."""
 
     base_url: WebAddress = Field(
@@ -100,11 +107,6 @@ class MarketplaceSettings(Section):
         ge=0,
         description="More due orders than this with an empty ledger need --baseline or --force.",
     )
-
-    @property
-    def is_in_use(self) -> bool:
-        """Whether the configuration says anything of the marketplace: the cron entries do nothing otherwise."""
-        return bool(self.model_fields_set)
 
 
 class NotifySettings(Section):

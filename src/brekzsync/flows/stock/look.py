@@ -8,24 +8,22 @@ where they are not; memory stays flat.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import date
 from decimal import Decimal
-from itertools import chain, groupby, islice, pairwise
-from operator import add, gt, itemgetter, lt
-from typing import Any, NamedTuple, TypeVar
+from itertools import chain
+from operator import add
+from typing import Any, NamedTuple
 
 from brekzsync.domain.keys import ProductKey
 from brekzsync.domain.stock import Census, ErpStockItem, Finding, Parts, quantity_for_shop, why_left_alone
 from brekzsync.domain.texts import normalise_code
-from brekzsync.flows.converge import OutOfOrder, out_of_order
 from brekzsync.flows.scratch import Scratch
 from brekzsync.flows.stock.figures import Policy
 from brekzsync.flows.stock.ports import Codes, ErpStock, LeftAlone, LevelRow, LevelsAside, ShopStock, Since
+from brekzsync.flows.stock.side_by_side import CHUNK, ascending_pages, grouped, of_several, side_by_side
 
-_CHUNK = 5000
 MANY = 50_000
 """Combinations of a shop from which on the ERP is read beside it: a process is started for it."""
 _PLAIN = frozenset(
@@ -36,9 +34,6 @@ _PLAIN = frozenset(
 )
 """For sale, stocked, exploded and type, of the items that are compared (``why_left_alone``)."""
 _NOWHERE: tuple[None] = (None,)
-_key_of = _code_of = itemgetter(0)
-
-Value = TypeVar("Value")
 
 
 class LookParts(NamedTuple):
@@ -116,17 +111,17 @@ class Look:
         self, levels: Iterator[tuple[ProductKey, Sequence[int | None]]], packs: set[ProductKey]
     ) -> Iterator[list[tuple[Any, ...]]]:
         """Every combination with its code and what it shows; what has a level and no product is passed over."""
-        level_pages = _ascending(levels, "shop's stock")
+        level_pages = ascending_pages(levels, "shop's stock")
         level_page: Sequence[Any] = next(level_pages, ())
         shown: dict[ProductKey, Sequence[int | None]] = dict(level_page)
         number = 0
-        for page in _ascending(self._parts.codes.stream(), "catalogue"):
+        for page in ascending_pages(self._parts.codes.stream(), "catalogue"):
             last = page[-1][0]
             while level_page and level_page[-1][0] < last:
                 level_page = next(level_pages, ())
                 shown.update(level_page)
             yield self._shop_rows(page, shown, packs)
-            if len(shown) > 4 * _CHUNK:  # what has a level and is no combination
+            if len(shown) > 4 * CHUNK:  # what has a level and is no combination
                 shown = {key: own for key, own in shown.items() if key > last}
             self._advance(len(page))
             number += len(page)
@@ -207,7 +202,7 @@ class Look:
         parts = self._parts
         with parts.shop.open() as shop:
             rows = parts.erp.open_sales_by_order(parts.policy.warehouses)
-            while some := [row for row, _ in zip(rows, range(_CHUNK), strict=False)]:
+            while some := [row for row, _ in zip(rows, range(CHUNK), strict=False)]:
                 mine = shop.ours({reference for reference, _ in some if reference})
                 for reference, sold in some:
                     if reference in mine:
@@ -222,7 +217,7 @@ class Look:
 
     def _walk(self, suspects: _Suspects) -> Census:
         census = Census(0, 0, 0, 0)
-        for rows, owners in _side_by_side(self._erp_by_code(), self._shop_by_code()):
+        for rows, owners in side_by_side(self._erp_by_code(), self._shop_by_code()):
             if self._is_plain:
                 equal = self._plainly_equal(rows, owners)
                 self.keys_compared += len(equal)
@@ -249,16 +244,16 @@ class Look:
                 wanted = on_hand - open_sales - unreceived - margin
                 if shows == (wanted if wanted > 0 else 0):
                     equal.add(code)
-        return equal - _several(rows) - _several(owners)
+        return equal - of_several(rows) - of_several(owners)
 
     def _compared(
         self, rows: Sequence[tuple[Any, ...]], owners: Sequence[tuple[Any, ...]], suspects: _Suspects
     ) -> Census:
         """Both sides by code, as the merge join of keys elsewhere."""
         erp_items = compared = changing = zero = 0
-        shop_groups = _grouped(owners)
+        shop_groups = grouped(owners)
         mine = next(shop_groups, None)
-        for group in _grouped(rows):
+        for group in grouped(rows):
             code = group[0][0]
             while mine is not None and mine[0][0] < code:
                 self._not_in_erp(mine)
@@ -366,88 +361,12 @@ class _Suspects:
 
     def add(self, code: str, key: ProductKey) -> None:
         self._some.append((code, *key))
-        if len(self._some) >= _CHUNK:
+        if len(self._some) >= CHUNK:
             self.close()
 
     def close(self) -> None:
         self._scratch.fill("INSERT INTO suspect VALUES (?, ?, ?)", self._some)
         self._some.clear()
-
-
-def _ascending(
-    stream: Iterable[tuple[ProductKey, Value]], name: str
-) -> Iterator[Sequence[tuple[ProductKey, Value]]]:
-    """The stream in pages, its order checked."""
-    stream, last = iter(stream), (-1, -1)
-    while page := list(islice(stream, _CHUNK)):
-        keys = [last, *map(_key_of, page)]
-        if not all(map(lt, keys, keys[1:])):
-            raise next(out_of_order(name, key, before) for before, key in pairwise(keys) if key <= before)
-        last = keys[-1]
-        yield page
-
-
-class _Side:
-    """One side's rows in the order of their codes, some of them read."""
-
-    def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        self._rows = iter(rows)
-        self._has_ended = False
-        self.read: list[tuple[Any, ...]] = []
-
-    def read_on(self) -> None:
-        """Until there are many, not all of one code, or it ends."""
-        while not self._has_ended and (len(self.read) < _CHUNK or self.read[0][0] == self.read[-1][0]):
-            more = list(islice(self._rows, _CHUNK))
-            codes = [*map(_code_of, self.read[-1:]), *map(_code_of, more)]
-            if any(map(gt, codes, codes[1:])):
-                raise next(_unsorted(code, before) for before, code in pairwise(codes) if code < before)
-            self.read += more
-            self._has_ended = not more
-
-    @property
-    def complete_below(self) -> str | None:
-        """All rows of lower codes have been read; None: of any code."""
-        return None if self._has_ended else self.read[-1][0]
-
-    def take(self, below: str | None) -> list[tuple[Any, ...]]:
-        """What was read of lower codes."""
-        end = len(self.read) if below is None else bisect_left(self.read, below, key=_code_of)
-        taken, self.read = self.read[:end], self.read[end:]
-        return taken
-
-
-def _side_by_side(
-    theirs: Iterable[tuple[Any, ...]], mine: Iterable[tuple[Any, ...]]
-) -> Iterator[tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]]:
-    """Both in pieces of the same codes."""
-    sides = _Side(theirs), _Side(mine)
-    while True:
-        for side in sides:
-            side.read_on()
-        bounds = [side.complete_below for side in sides]
-        below = min((bound for bound in bounds if bound is not None), default=None)
-        yield sides[0].take(below), sides[1].take(below)
-        if below is None:
-            return
-
-
-def _unsorted(code: str, before: str) -> OutOfOrder:
-    return OutOfOrder(
-        f"Item code {code!r} came after {before!r}: the order cannot be trusted, so nothing was compared.",
-        hint="Check that nothing but Exact writes its Items; then run it again.",
-    )
-
-
-def _grouped(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    """Rows in the order of their first field, those of one value together."""
-    return (list(group) for _, group in groupby(rows, _code_of))
-
-
-def _several(rows: Sequence[tuple[Any, ...]]) -> set[str]:
-    """The codes of several rows each."""
-    codes = list(map(_code_of, rows))
-    return {code for code, following in pairwise(codes) if code == following}
 
 
 def _added(one: Census, other: Census) -> Census:
