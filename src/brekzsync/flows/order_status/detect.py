@@ -166,7 +166,6 @@ class Detection:
         elif task.status is TaskStatus.DEAD:
             reason, message = task.reason or StatusReason.REFUSED, task.message or "It failed."
             tally.fail(FailedRecord(task.key, reason, message, True, FLOW))
-            self.book.say(f"Order {order.id_order}: {message}")
         else:
             self._queue(self._as_of_now(task, order, now), now)
 
