@@ -22,7 +22,7 @@ from brekzsync.errors import BrekzsyncError, ConfigurationError, PermanentError
 from brekzsync.exact.connection import connect_erp
 from brekzsync.exact.stock import StockRepository
 from brekzsync.exact.tables import globe_tables
-from brekzsync.flows.stock import look
+from brekzsync.flows.stock import look, side_by_side
 from brekzsync.stock_reader import StockOrder, StockReader
 from tests.exports import NOW
 from tests.services.erp import Administration
@@ -254,7 +254,8 @@ def wait_for(reached: Callable[[], bool], seconds: float) -> bool:
 def stock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stock]:
     """A world in which everything is many, and every page of both sides is small."""
     monkeypatch.setattr(look, "MANY", 1)
-    monkeypatch.setattr(look, "_CHUNK", 2)
+    for module in (look, side_by_side):
+        monkeypatch.setattr(module, "CHUNK", 2)
     with World.embedded(tmp_path, NOW, products=3, combinations=2) as world:
         for key in world.keys:
             world.receive(code_of(key), 10)
